@@ -1,0 +1,1 @@
+"""Leadvibe: engagement events in, live explained lead scores out."""
