@@ -1,0 +1,329 @@
+"""Every table, described once: the same class is the row, the GraphQL type and the REST body.
+
+Reference tables (small, seldom written): organisations, org_units, members, api_credentials,
+server_secrets. All others are tenant tables and carry `unit_id` first in their primary key.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+TENANT: dict[str, Any] = {"info": {"kind": "tenant"}}
+REFERENCE: dict[str, Any] = {"info": {"kind": "reference"}}
+
+Json = dict[str, Any]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _time(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+
+
+def _stamp(description: str) -> Any:
+    return _time(default_factory=now, description=description)
+
+
+class Organisation(SQLModel, table=True):
+    """A customer. Its units are closed worlds; its members may belong to several of them."""
+
+    __tablename__ = "organisations"
+    __table_args__ = REFERENCE
+
+    org_id: str = Field(primary_key=True)
+    name: str
+    allow_negative_scores: bool = Field(False, description="False: no score ever goes below 0.")
+    abm_enabled: bool = Field(False, description="Opens the account-based operations.")
+    created_at: datetime = _stamp("When the organisation was made.")
+
+
+class OrgUnit(SQLModel, table=True):
+    """An organisational unit (OU): leads, events and configuration of its own."""
+
+    __tablename__ = "org_units"
+    __table_args__ = (UniqueConstraint("org_id", "slug"), REFERENCE)
+
+    unit_id: str = Field(primary_key=True)
+    org_id: str = Field(foreign_key="organisations.org_id", index=True)
+    name: str
+    slug: str = Field(description="URL-friendly name, unique in the organisation.")
+    external_ref: str | None = Field(None, description="Id of this unit in an outside system.")
+    is_default: bool = False
+    session_timeout_minutes: int = Field(30, description="Idle minutes that end a session.")
+    created_at: datetime = _stamp("When the unit was made.")
+
+
+class Member(SQLModel, table=True):
+    """A person of the organisation. `role` is admin, editor or viewer."""
+
+    __tablename__ = "members"
+    __table_args__ = REFERENCE
+
+    org_member_id: str = Field(primary_key=True)
+    org_id: str = Field(foreign_key="organisations.org_id", index=True)
+    first_name: str
+    last_name: str
+    email: str = Field(unique=True, description="Lower case.")
+    password_hash: str
+    role: str
+    verified: bool = True
+    created_at: datetime = _stamp("When the member was added.")
+
+
+class ApiCredential(SQLModel, table=True):
+    """A client id and secret (argon2 hash) that act as Operator of one unit."""
+
+    __tablename__ = "api_credentials"
+    __table_args__ = REFERENCE
+
+    secret_id: str = Field(primary_key=True)
+    unit_id: str = Field(foreign_key="org_units.unit_id", index=True)
+    client_id: str = Field(unique=True)
+    secret_hash: str
+    name: str
+    trust_upstream_consent: bool = False
+    created_at: datetime = _stamp("When the credential was made.")
+
+
+class ServerSecret(SQLModel, table=True):
+    """Secrets the server made for itself, such as the token signing key."""
+
+    __tablename__ = "server_secrets"
+    __table_args__ = REFERENCE
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+class TenantRow(SQLModel):
+    """What all tenant entities share."""
+
+    unit_id: str = Field(primary_key=True, description="The OU this belongs to.")
+
+
+class Membership(TenantRow, table=True):
+    """A member's role in a unit: Owner, Operator or Viewer."""
+
+    __tablename__ = "ou_memberships"
+    __table_args__ = TENANT
+
+    org_member_id: str = Field(primary_key=True, index=True)
+    role: str
+    created_at: datetime = _stamp("When the member was assigned.")
+
+
+class Lane(TenantRow, table=True):
+    """A unit's order of scoring. Its row lock makes one worker at a time the lane's owner.
+
+    `last_seq`: arrival number of the last event scored. `config_version`: raised by every change
+    of scoring configuration. `state_version`: raised by whatever changes lead state.
+    """
+
+    __tablename__ = "lanes"
+    __table_args__ = TENANT
+
+    last_seq: int = Field(0, sa_type=BigInteger)
+    config_version: int = Field(0, sa_type=BigInteger)
+    state_version: int = Field(0, sa_type=BigInteger)
+
+
+class Audited(SQLModel):
+    """Who made and last changed a piece of configuration, and when."""
+
+    org_id: str = Field(description="The organisation of the OU.")
+    created_at: datetime = _stamp("When it was made.")
+    updated_at: datetime = _stamp("When it was last changed.")
+    created_by: str | None = Field(None, description="Member or credential that made it.")
+    updated_by: str | None = Field(None, description="Member or credential that last changed it.")
+
+
+class Ruleset(Audited, TenantRow, table=True):
+    """A collection of rules with a score of its own. `surface`: engagement, profile or account."""
+
+    __tablename__ = "rulesets"
+    __table_args__ = TENANT
+    id_prefix: ClassVar[str] = "rs"
+
+    ruleset_id: str = Field(primary_key=True)
+    surface: str = "engagement"
+    name: str
+    score_column: str = "total_score"
+    is_primary: bool = Field(False, description="The score shown by default; at most one per surface.")
+    active: bool = Field(True, description="Inactive rulesets are kept and do not score.")
+    start_at: datetime | None = _time(default=None, description="Scores only events from this time on.")
+    end_at: datetime | None = _time(default=None, description="Scores only events up to this time.")
+
+
+class Rule(Audited, TenantRow, table=True):
+    """Points for an event type in one ruleset."""
+
+    __tablename__ = "rules"
+    __table_args__ = (UniqueConstraint("unit_id", "ruleset_id", "event_type"), TENANT)
+    id_prefix: ClassVar[str] = "rl"
+
+    rule_id: str = Field(primary_key=True)
+    ruleset_id: str
+    event_type: str = Field(description="Matched exactly, case included.")
+    weight: int = Field(description="Points for each matching event; may be negative.")
+    icon: str | None = Field(None, description="For display only.")
+    active: bool = True
+    start_at: datetime | None = _time(default=None, description="Counts only events from this time on.")
+    end_at: datetime | None = _time(default=None, description="Counts only events up to this time.")
+
+
+class VelocityFilter(Audited, TenantRow, table=True):
+    """Suppresses events of a type that come faster than a person makes them."""
+
+    __tablename__ = "velocity_filters"
+    __table_args__ = TENANT
+    id_prefix: ClassVar[str] = "fl"
+
+    filter_id: str = Field(primary_key=True)
+    event_type: str
+    count_threshold: int = Field(description="Events that may pass within the window.")
+    time_window_ms: int = Field(description="Length of the rolling window in milliseconds.", sa_type=BigInteger)
+    group_events: bool = Field(False, description="Keep the first of a burst, suppress the rest.")
+
+
+class EngagementLevel(Audited, TenantRow, table=True):
+    """A named range of the primary engagement score, both bounds inclusive."""
+
+    __tablename__ = "engagement_levels"
+    __table_args__ = TENANT
+    id_prefix: ClassVar[str] = "st"
+
+    stage_id: str = Field(primary_key=True)
+    name: str
+    min_score: int
+    max_score: int | None = None
+
+
+class SurgePolicyRow(TenantRow, table=True):
+    """The OU's stored surge policy; without a row the standard one holds."""
+
+    __tablename__ = "surge_policies"
+    __table_args__ = TENANT
+
+    mode: str
+    bands: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    idle_reset_seconds: int
+    multiplier_cap: float
+
+
+class EventType(TenantRow, table=True):
+    """An event type the OU knows, and how far its events are processed."""
+
+    __tablename__ = "event_types"
+    __table_args__ = TENANT
+
+    name: str = Field(primary_key=True)
+    hidden: bool = False
+    max_processing_scope: str = "activate"
+    created_at: datetime = _stamp("When the type was first seen or named.")
+
+
+class Lead(TenantRow, table=True):
+    """A person inside one OU. `score` is the primary engagement score, `scores` all by ruleset."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        Index("leads_by_score", "unit_id", "score", "last_event_at", "lead_id"),
+        Index("leads_by_created", "unit_id", "created_at"),
+        Index("leads_by_last_event", "unit_id", "last_event_at"),
+        TENANT,
+    )
+
+    lead_id: str = Field(primary_key=True)
+    account_id: str | None = None
+    owner_id: str | None = None
+    owner_name: str | None = None
+    lead_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+    merged_into: str | None = None
+    score: int = 0
+    scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    session_count: int = 0
+    session_at: datetime | None = _time(default=None)
+    last_event_at: datetime | None = _time(default=None)
+    last_event_type: str | None = None
+    created_at: datetime = _stamp("When the lead was first seen.")
+    updated_at: datetime = _stamp("When the lead last changed.")
+
+
+class LeadAlias(TenantRow, table=True):
+    """A name by which events find a lead: unique by kind and normalised value."""
+
+    __tablename__ = "lead_aliases"
+    __table_args__ = (Index("lead_aliases_by_lead", "unit_id", "lead_id"), TENANT)
+
+    alias_kind: str = Field(primary_key=True)
+    normal_value: str = Field(primary_key=True)
+    raw_value: str
+    alias_id: str
+    lead_id: str
+    created_at: datetime = _stamp("When the alias was first seen.")
+
+
+class IngestKey(TenantRow, table=True):
+    """An idempotency key of an accepted event with the digest of its content; kept 7 days at least."""
+
+    __tablename__ = "ingest_keys"
+    __table_args__ = (Index("ingest_keys_by_time", "unit_id", "received_at"), TENANT)
+
+    key: str = Field(primary_key=True)
+    digest: bytes
+    event_id: str
+    received_at: datetime = _time()
+
+
+class EngagementEvent(TenantRow, table=True):
+    """A processed event. `seq`: place in the OU's arrival order. Partitioned by `occurred_at`.
+
+    `scores`: ruleset id → [delta, before, after, boost, rule_id], null when nothing counted.
+    """
+
+    __tablename__ = "engagement_events"
+    __table_args__ = (
+        Index("events_by_seq", "unit_id", "seq"),
+        Index("events_by_id", "unit_id", "event_id"),
+        Index("events_by_lead", "unit_id", "lead_id", "occurred_at"),
+        Index("events_by_type", "unit_id", "event_type", "occurred_at"),
+        {"postgresql_partition_by": "RANGE (occurred_at)", **TENANT},
+    )
+
+    occurred_at: datetime = _time(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=BigInteger)
+    event_id: str
+    lead_id: str | None = None
+    event_type: str
+    channel: str
+    event_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+    suppression_reason: str | None = None
+    observed: bool = False
+    original_lead_id: str | None = None
+    scores: Json | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
+    received_at: datetime = _time()
+    processed_at: datetime = _time()
+
+
+class QueuedEvent(TenantRow, table=True):
+    """An accepted event that waits for its scoring. `position` follows the order of acceptance."""
+
+    __tablename__ = "ingest_queue"
+    __table_args__ = TENANT
+
+    position: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    event_id: str
+    lead_id: str | None = None
+    aliases: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
+    event_type: str
+    occurred_at: datetime = _time()
+    received_at: datetime = _time()
+    event_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+    skip_triggers: bool = False
