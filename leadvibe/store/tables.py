@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
+from sqlmodel.sql.sqltypes import AutoString
 
 TENANT: dict[str, Any] = {"info": {"kind": "tenant"}}
 REFERENCE: dict[str, Any] = {"info": {"kind": "reference"}}
@@ -234,9 +235,10 @@ class Lead(TenantRow, table=True):
 
     __tablename__ = "leads"
     __table_args__ = (
-        Index("leads_by_score", "unit_id", "score", "last_event_at", "lead_id"),
+        Index("leads_by_score", "unit_id", text("score DESC"), text("last_event_at DESC NULLS LAST"), "lead_id"),
         Index("leads_by_created", "unit_id", "created_at"),
         Index("leads_by_last_event", "unit_id", "last_event_at"),
+        Index("leads_by_lower_id", "unit_id", text("lower(lead_id) text_pattern_ops")),
         TENANT,
     )
 
@@ -246,7 +248,7 @@ class Lead(TenantRow, table=True):
     owner_name: str | None = None
     lead_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     merged_into: str | None = None
-    score: int = 0
+    score: int = Field(0, sa_type=BigInteger)
     scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     session_count: int = 0
     session_at: datetime | None = _time(default=None)
@@ -318,7 +320,7 @@ class QueuedEvent(TenantRow, table=True):
     __tablename__ = "ingest_queue"
     __table_args__ = TENANT
 
-    position: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    position: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=False), primary_key=True))
     event_id: str
     lead_id: str | None = None
     aliases: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
@@ -327,3 +329,10 @@ class QueuedEvent(TenantRow, table=True):
     received_at: datetime = _time()
     event_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     skip_triggers: bool = False
+
+
+for _table in SQLModel.metadata.tables.values():
+    for _column in _table.columns:
+        # One text type everywhere: Citus colocates tables only when unit_id has the very same type.
+        if isinstance(_column.type, AutoString):
+            _column.type = Text()

@@ -1,0 +1,71 @@
+"""Connections: an SQLAlchemy engine for entities, an asyncpg pool for the hot path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import asyncpg
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+# Plain PostgreSQL ignores this; Citus then does not search its shards for type names (citus.md, 85).
+SERVER_SETTINGS = {"citus.override_table_visibility": "off"}
+
+_JSONB_VERSION = b"\x01"
+
+Record = Sequence[Any]
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    return _JSONB_VERSION + orjson.dumps(value)
+
+
+def _decode_jsonb(data: bytes) -> Any:
+    return orjson.loads(data[1:])
+
+
+async def _prepare(connection: Any) -> None:
+    # The binary format lets jsonb values travel through COPY as well.
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+
+
+async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection outside the pool, for LISTEN and for tools."""
+    connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
+    await _prepare(connection)
+    return connection
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Both ways to the same PostgreSQL. `url` is the plain postgresql:// form."""
+
+    url: str
+    pool: asyncpg.Pool[asyncpg.Record]
+    engine: AsyncEngine
+
+    @classmethod
+    async def open(cls, url: str, pool_size: int = 10) -> Self:
+        pool = await asyncpg.create_pool(
+            url, min_size=1, max_size=pool_size, server_settings=SERVER_SETTINGS, init=_prepare
+        )
+        engine = create_async_engine(
+            sqlalchemy_url(url), pool_size=pool_size, connect_args={"server_settings": SERVER_SETTINGS}
+        )
+        return cls(url, pool, engine)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+        await self.pool.close()
+
+    def session(self) -> AsyncSession:
+        return AsyncSession(self.engine, expire_on_commit=False)
+
+
+def sqlalchemy_url(url: str) -> str:
+    return "postgresql+asyncpg://" + url.split("://", 1)[1]

@@ -1,0 +1,19 @@
+"""Runs the migrations over the connection that `leadvibe.store.migrate` hands in."""
+
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlmodel import SQLModel
+
+from leadvibe.store import tables  # noqa: F401  (fills the metadata)
+
+
+def run(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=SQLModel.metadata, transaction_per_migration=True)
+    with context.begin_transaction():
+        # Unknown two-part settings are accepted by plain PostgreSQL; Citus needs both (citus.md, rule 4).
+        connection.execute(text("SET LOCAL citus.enable_local_reference_table_foreign_keys = off"))
+        connection.execute(text("SET LOCAL citus.multi_shard_modify_mode = 'sequential'"))
+        context.run_migrations()
+
+
+run(context.config.attributes["connection"])

@@ -1,0 +1,64 @@
+"""A real PostgreSQL for the session, and for each test a fresh, migrated database of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from leadvibe.ids import new_id
+from leadvibe.store.database import Database, connect
+from leadvibe.store.embedded import embedded_postgres
+from leadvibe.store.migrate import migrate
+
+
+def _with_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path="/" + name))
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server: the one of LEADVIBE_TEST_DATABASE_URL, else an embedded one that all
+    test processes share."""
+    if url := os.environ.get("LEADVIBE_TEST_DATABASE_URL"):
+        yield url
+        return
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with embedded_postgres(shared / "server") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> AsyncIterator[str]:
+    """The name of a migrated database that tests copy."""
+    name = new_id("template")
+    await _run(server_url, f"CREATE DATABASE {name}")
+    await migrate(_with_database(server_url, name))
+    yield name
+    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """The URL of a fresh, migrated database."""
+    name = new_id("test")
+    await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _with_database(server_url, name)
+    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.open(database_url, pool_size=4)
+    yield database
+    await database.close()
