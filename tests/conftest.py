@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from leadvibe.store.embedded import embedded_postgres
+
 from leadvibe.ids import new_id
 from leadvibe.store.database import Database, connect
-from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
 
 

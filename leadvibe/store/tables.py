@@ -25,7 +25,7 @@ def now() -> datetime:
 
 
 def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 def _stamp(description: str) -> Any:
