@@ -40,8 +40,8 @@ class Organisation(SQLModel, table=True):
 
     org_id: str = Field(primary_key=True)
     name: str
-    allow_negative_scores: bool = Field(False, description="False: no score ever goes below 0.")
-    abm_enabled: bool = Field(False, description="Opens the account-based operations.")
+    allow_negative_scores: bool = Field(default=False, description="False: no score ever goes below 0.")
+    abm_enabled: bool = Field(default=False, description="Opens the account-based operations.")
     created_at: datetime = _stamp("When the organisation was made.")
 
 
@@ -55,9 +55,9 @@ class OrgUnit(SQLModel, table=True):
     org_id: str = Field(foreign_key="organisations.org_id", index=True)
     name: str
     slug: str = Field(description="URL-friendly name, unique in the organisation.")
-    external_ref: str | None = Field(None, description="Id of this unit in an outside system.")
+    external_ref: str | None = Field(default=None, description="Id of this unit in an outside system.")
     is_default: bool = False
-    session_timeout_minutes: int = Field(30, description="Idle minutes that end a session.")
+    session_timeout_minutes: int = Field(default=30, description="Idle minutes that end a session.")
     created_at: datetime = _stamp("When the unit was made.")
 
 
@@ -130,80 +130,89 @@ class Lane(TenantRow, table=True):
     __tablename__ = "lanes"
     __table_args__ = TENANT
 
-    last_seq: int = Field(0, sa_type=BigInteger)
-    config_version: int = Field(0, sa_type=BigInteger)
-    state_version: int = Field(0, sa_type=BigInteger)
+    last_seq: int = Field(default=0, sa_type=BigInteger)
+    config_version: int = Field(default=0, sa_type=BigInteger)
+    state_version: int = Field(default=0, sa_type=BigInteger)
 
 
-class Audited(SQLModel):
-    """Who made and last changed a piece of configuration, and when."""
+class ConfigRow(TenantRow):
+    """A piece of an OU's configuration: who made and last changed it, and when."""
+
+    key: ClassVar[str]
+    id_prefix: ClassVar[str]
 
     org_id: str = Field(description="The organisation of the OU.")
     created_at: datetime = _stamp("When it was made.")
     updated_at: datetime = _stamp("When it was last changed.")
-    created_by: str | None = Field(None, description="Member or credential that made it.")
-    updated_by: str | None = Field(None, description="Member or credential that last changed it.")
+    created_by: str | None = Field(default=None, description="Member or credential that made it.")
+    updated_by: str | None = Field(default=None, description="Member or credential that last changed it.")
 
 
-class Ruleset(Audited, TenantRow, table=True):
+class Ruleset(ConfigRow, table=True):
     """A collection of rules with a score of its own. `surface`: engagement, profile or account."""
 
     __tablename__ = "rulesets"
     __table_args__ = TENANT
-    id_prefix: ClassVar[str] = "rs"
+    key = "ruleset_id"
+    id_prefix = "rs"
 
     ruleset_id: str = Field(primary_key=True)
-    surface: str = "engagement"
-    name: str
-    score_column: str = "total_score"
-    is_primary: bool = Field(False, description="The score shown by default; at most one per surface.")
-    active: bool = Field(True, description="Inactive rulesets are kept and do not score.")
+    surface: str = Field(default="engagement", description="What is scored: engagement, profile or account.")
+    name: str = Field(min_length=1, max_length=200)
+    score_column: str = Field(default="total_score", max_length=200, description="Name of the score in exports.")
+    is_primary: bool = Field(default=False, description="The score shown by default; at most one per surface.")
+    active: bool = Field(default=True, description="Inactive rulesets are kept and do not score.")
     start_at: datetime | None = _time(default=None, description="Scores only events from this time on.")
     end_at: datetime | None = _time(default=None, description="Scores only events up to this time.")
 
 
-class Rule(Audited, TenantRow, table=True):
+class Rule(ConfigRow, table=True):
     """Points for an event type in one ruleset."""
 
     __tablename__ = "rules"
     __table_args__ = (UniqueConstraint("unit_id", "ruleset_id", "event_type"), TENANT)
-    id_prefix: ClassVar[str] = "rl"
+    key = "rule_id"
+    id_prefix = "rl"
 
     rule_id: str = Field(primary_key=True)
     ruleset_id: str
-    event_type: str = Field(description="Matched exactly, case included.")
-    weight: int = Field(description="Points for each matching event; may be negative.")
-    icon: str | None = Field(None, description="For display only.")
+    event_type: str = Field(min_length=1, max_length=200, description="Matched exactly, case included.")
+    weight: int = Field(ge=-1_000_000, le=1_000_000, description="Points for each matching event; may be negative.")
+    icon: str | None = Field(default=None, max_length=200, description="For display only.")
     active: bool = True
     start_at: datetime | None = _time(default=None, description="Counts only events from this time on.")
     end_at: datetime | None = _time(default=None, description="Counts only events up to this time.")
 
 
-class VelocityFilter(Audited, TenantRow, table=True):
+class VelocityFilter(ConfigRow, table=True):
     """Suppresses events of a type that come faster than a person makes them."""
 
     __tablename__ = "velocity_filters"
     __table_args__ = TENANT
-    id_prefix: ClassVar[str] = "fl"
+    key = "filter_id"
+    id_prefix = "fl"
 
     filter_id: str = Field(primary_key=True)
-    event_type: str
-    count_threshold: int = Field(description="Events that may pass within the window.")
-    time_window_ms: int = Field(description="Length of the rolling window in milliseconds.", sa_type=BigInteger)
-    group_events: bool = Field(False, description="Keep the first of a burst, suppress the rest.")
+    event_type: str = Field(min_length=1, max_length=200, description="The type it watches, matched exactly.")
+    count_threshold: int = Field(ge=1, le=100_000, description="Events that may pass within the window.")
+    time_window_ms: int = Field(
+        ge=1, le=366 * 86_400_000, description="Length of the rolling window in milliseconds.", sa_type=BigInteger
+    )
+    group_events: bool = Field(default=False, description="Keep the first of a burst, suppress the rest.")
 
 
-class EngagementLevel(Audited, TenantRow, table=True):
+class EngagementLevel(ConfigRow, table=True):
     """A named range of the primary engagement score, both bounds inclusive."""
 
     __tablename__ = "engagement_levels"
     __table_args__ = TENANT
-    id_prefix: ClassVar[str] = "st"
+    key = "stage_id"
+    id_prefix = "st"
 
     stage_id: str = Field(primary_key=True)
-    name: str
-    min_score: int
-    max_score: int | None = None
+    name: str = Field(min_length=1, max_length=200)
+    min_score: int = Field(ge=-(2**31), lt=2**31, description="Lowest score of the level.")
+    max_score: int | None = Field(default=None, ge=-(2**31), lt=2**31, description="Highest score; null is open.")
 
 
 class SurgePolicyRow(TenantRow, table=True):
@@ -248,7 +257,7 @@ class Lead(TenantRow, table=True):
     owner_name: str | None = None
     lead_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     merged_into: str | None = None
-    score: int = Field(0, sa_type=BigInteger)
+    score: int = Field(default=0, sa_type=BigInteger)
     scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     session_count: int = 0
     session_at: datetime | None = _time(default=None)

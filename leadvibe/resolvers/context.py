@@ -1,0 +1,81 @@
+"""What a resolver is given, and the registry of operations that both doors share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from leadvibe.config import Settings
+from leadvibe.live.hub import Hub
+from leadvibe.pipeline.buffer import IngestBuffer
+from leadvibe.resolvers.authentication import Authenticator, Credentials
+from leadvibe.resolvers.caller import Caller, Permission
+from leadvibe.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of the running process that resolvers use."""
+
+    settings: Settings
+    database: Database
+    authenticator: Authenticator
+    buffer: IngestBuffer
+    hub: Hub
+
+
+@dataclass(slots=True)
+class Context:
+    """One request (or one socket): its services and its sender, verified when first needed."""
+
+    services: Services
+    credentials: Credentials = field(default_factory=Credentials)
+    _caller: Caller | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """The verified sender; an operation that is not public finds it here."""
+        assert self._caller is not None, "authenticate() comes first"
+        return self._caller
+
+    async def authenticate(self) -> Caller:
+        if self._caller is None:
+            self._caller = await self.services.authenticator.caller(self.credentials)
+        return self._caller
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A registered operation: its name and what it asks of the caller."""
+
+    name: str
+    permission: Permission
+
+
+OPERATIONS: dict[str, Operation] = {}
+
+P = ParamSpec("P")
+T = TypeVar("T")
+# The context goes first and by position, whatever a resolver calls it.
+Resolver = Callable[Concatenate[Context, P], Coroutine[Any, Any, T]]
+
+
+def operation(permission: Permission, name: str | None = None) -> Callable[[Resolver[P, T]], Resolver[P, T]]:
+    """Registers a resolver under its name and checks the caller's permission before it runs."""
+
+    def register(resolver: Resolver[P, T]) -> Resolver[P, T]:
+        entry = Operation(name or resolver.__name__, permission)
+        assert entry.name not in OPERATIONS, f"{entry.name} is registered twice"
+        OPERATIONS[entry.name] = entry
+
+        async def guarded(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            if permission is not Permission.PUBLIC:
+                (await context.authenticate()).require(permission)
+            return await resolver(context, *args, **kwargs)
+
+        update_wrapper(guarded, resolver)
+        return guarded
+
+    return register

@@ -1,0 +1,71 @@
+"""JSON Web Tokens of members: HS256 with a secret, RS256 or ES256 with a key pair."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Self
+
+import jwt
+from sqlalchemy.dialects.postgresql import insert
+
+from leadvibe.config import Settings
+from leadvibe.errors import ApiError, unauthorized
+from leadvibe.store import access
+from leadvibe.store.database import Database
+from leadvibe.store.tables import ServerSecret
+
+_ISSUER = "leadvibe"
+_SECRET_NAME = "jwt_secret"  # noqa: S105  (a name, not a secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """`signing_key` is None when tokens come from elsewhere and only the public key is known."""
+
+    algorithm: str
+    signing_key: str | None
+    verifying_key: str
+    ttl: timedelta
+
+    @classmethod
+    async def from_settings(cls, settings: Settings, database: Database) -> Self:
+        ttl = timedelta(seconds=settings.jwt_ttl_seconds)
+        if settings.jwt_algorithm == "HS256":
+            secret = settings.jwt_secret or await _own_secret(database)
+            return cls("HS256", secret, secret, ttl)
+        if settings.jwt_public_key is None:
+            raise ValueError(
+                f"{settings.jwt_algorithm} needs LEADVIBE_JWT_PUBLIC_KEY (PEM), "
+                "and LEADVIBE_JWT_PRIVATE_KEY where login should work."
+            )
+        return cls(settings.jwt_algorithm, settings.jwt_private_key, settings.jwt_public_key, ttl)
+
+    def issue(self, org_member_id: str, org_id: str, now: datetime) -> str:
+        if self.signing_key is None:
+            raise ApiError(403, "login_elsewhere", "Tokens are issued by another service; log in there.")
+        claims = {"iss": _ISSUER, "sub": org_member_id, "org_id": org_id, "iat": now, "exp": now + self.ttl}
+        return jwt.encode(claims, self.signing_key, algorithm=self.algorithm)
+
+    def member_of(self, token: str) -> str:
+        """The `org_member_id` of a valid token; 401 for every other."""
+        try:
+            claims = jwt.decode(
+                token, self.verifying_key, algorithms=[self.algorithm], options={"require": ["sub", "exp"]}
+            )
+        except jwt.ExpiredSignatureError:
+            raise unauthorized("The token has expired; log in again.") from None
+        except jwt.InvalidTokenError:
+            raise unauthorized() from None
+        return str(claims["sub"])
+
+
+async def _own_secret(database: Database) -> str:
+    """The secret that the first process made; the table decides between two that start at once."""
+    async with database.session() as session, session.begin():
+        new = {"name": _SECRET_NAME, "value": secrets.token_urlsafe(48)}
+        await session.exec(insert(ServerSecret).values(**new).on_conflict_do_nothing())
+        secret = await access.server_secret(session, _SECRET_NAME)
+    assert secret is not None
+    return secret

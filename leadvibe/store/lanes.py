@@ -1,0 +1,19 @@
+"""The lane row of a unit: its lock orders all that changes the unit's configuration or scores."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leadvibe.store.tables import Lane
+
+
+async def hold_lane(session: AsyncSession, unit_id: str) -> None:
+    """Locks the unit's lane until the transaction ends and raises its configuration's version.
+
+    Changes of configuration take turns here, so a check of neighbours (how many are active, which
+    is primary) still holds when the change is written. Workers reload when the version moved.
+    """
+    statement = update(Lane).where(col(Lane.unit_id) == unit_id).values(config_version=Lane.config_version + 1)
+    await session.exec(statement)
