@@ -1,0 +1,111 @@
+"""The first organisation: `leadvibe bootstrap` and the demo of a fresh data directory."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leadvibe.errors import conflict
+from leadvibe.ids import new_id
+from leadvibe.resolvers.authentication import Authenticator
+from leadvibe.store import access
+from leadvibe.store.tables import (
+    ApiCredential,
+    EngagementLevel,
+    Lane,
+    Member,
+    Membership,
+    Organisation,
+    OrgUnit,
+)
+
+# The levels of the public documentation's example.
+_FIRST_LEVELS = (("Cold", 0, 24), ("Warm", 25, 49), ("Hot", 50, 74), ("Very Hot", 75, None))
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """All that a client needs to begin. The secret is shown here and never again."""
+
+    org_id: str
+    unit_id: str
+    org_member_id: str
+    client_id: str
+    client_secret: str
+    token: str
+
+
+async def bootstrap(authenticator: Authenticator, org: str, email: str, password: str) -> Bootstrapped:
+    """Makes or finds organisation, default unit and owner, and adds a fresh credential pair.
+
+    409 when the e-mail belongs to a member of another organisation. The password of a member that
+    exists is left as it is.
+    """
+    client_id, client_secret = "lv_ci_" + secrets.token_hex(12), "lv_cs_" + secrets.token_urlsafe(32)
+    secret_hash = await authenticator.hash(client_secret)
+    password_hash = await authenticator.hash(password)
+    async with authenticator.database.session() as session, session.begin():
+        unit = await _unit(session, org)
+        member = await _owner(session, unit, email.strip().lower(), password_hash)
+        session.add(
+            ApiCredential(
+                secret_id=new_id("sec"),
+                unit_id=unit.unit_id,
+                client_id=client_id,
+                secret_hash=secret_hash,
+                name="bootstrap",
+            )
+        )
+    token = authenticator.tokens.issue(member.org_member_id, unit.org_id, datetime.now(UTC))
+    return Bootstrapped(unit.org_id, unit.unit_id, member.org_member_id, client_id, client_secret, token)
+
+
+async def _unit(session: AsyncSession, org: str) -> OrgUnit:
+    found = await access.organisation_named(session, org)
+    if found is not None and (unit := await access.default_unit(session, found.org_id)) is not None:
+        return unit
+    organisation = Organisation(org_id=new_id("org"), name=org)
+    session.add(organisation)
+    await session.flush()
+    unit = OrgUnit(unit_id=new_id("unit"), org_id=organisation.org_id, name="Default", slug="default", is_default=True)
+    session.add(unit)
+    await session.flush()
+    session.add(Lane(unit_id=unit.unit_id))
+    for name, low, high in _FIRST_LEVELS:
+        session.add(
+            EngagementLevel(
+                stage_id=new_id(EngagementLevel.id_prefix),
+                unit_id=unit.unit_id,
+                org_id=unit.org_id,
+                name=name,
+                min_score=low,
+                max_score=high,
+            )
+        )
+    return unit
+
+
+async def _owner(session: AsyncSession, unit: OrgUnit, email: str, password_hash: str) -> Member:
+    member = await access.member_by_email(session, email)
+    if member is None:
+        first, _, last = re.sub(r"[._-]+", " ", email.partition("@")[0]).title().partition(" ")
+        member = Member(
+            org_member_id=new_id("mem"),
+            org_id=unit.org_id,
+            first_name=first,
+            last_name=last,
+            email=email,
+            password_hash=password_hash,
+            role="admin",
+        )
+        session.add(member)
+        await session.flush()
+    elif member.org_id != unit.org_id:
+        raise conflict(f"{email} belongs to a member of another organization.")
+    if await session.get(Membership, (unit.unit_id, member.org_member_id)) is None:
+        session.add(Membership(unit_id=unit.unit_id, org_member_id=member.org_member_id, role="Owner"))
+    return member

@@ -1,0 +1,101 @@
+"""Leads: lists, search and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from leadvibe.errors import not_found
+from leadvibe.resolvers.caller import Permission
+from leadvibe.resolvers.context import Context, operation
+from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.rulesets import RULESETS
+from leadvibe.scoring.levels import level_of
+from leadvibe.store import lead_queries
+from leadvibe.store.lead_queries import LeadFilter, LeadOrder, Match
+from leadvibe.store.paging import Page
+from leadvibe.store.tables import Lead, Ruleset
+
+# The reference: a search answers at most 10 leads and needs two characters.
+MOST_MATCHES = 10
+SHORTEST_QUERY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LeadMatch:
+    """A search result with the lead's current level (None: not classified)."""
+
+    id: str
+    match_type: str
+    best_alias: str | None
+    engagement_level: str | None
+    profile_level: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeadScore:
+    """A lead's scores. `score`: of the ruleset asked for, else the highest over all active rulesets."""
+
+    lead_id: str
+    score: int
+    ruleset_id: str | None
+    engagement_scores: dict[str, int]
+    profile_scores: dict[str, int]
+
+
+@operation(Permission.READ)
+async def list_leads(
+    context: Context,
+    wanted: LeadFilter,
+    order: LeadOrder = LeadOrder.SCORE,
+    limit: int | None = None,
+    after: str | None = None,
+    offset: int = 0,
+) -> Page[Lead]:
+    """The unit's leads that were not merged away."""
+    async with context.services.database.session() as session:
+        return await lead_queries.page(session, context.caller.unit_id, wanted, order, limit, after, offset)
+
+
+@operation(Permission.READ)
+async def get_lead(context: Context, lead_id: str) -> Lead:
+    """One lead, also when it was merged into another; 404 when the unit has none of this id."""
+    async with context.services.database.session() as session:
+        found = await lead_queries.lead(session, context.caller.unit_id, lead_id)
+    if found is None:
+        raise not_found(f"Lead {lead_id}")
+    return found
+
+
+@operation(Permission.READ)
+async def get_lead_score(context: Context, lead_id: str, ruleset_id: str | None = None) -> LeadScore:
+    """404 for an unknown lead or ruleset; a lead that never scored has 0."""
+    lead = await get_lead(context, lead_id)
+    rulesets = await RULESETS.list(context, surface="engagement")
+    known = {ruleset.ruleset_id for ruleset in rulesets}
+    if ruleset_id is not None and ruleset_id not in known:
+        raise not_found(f"Ruleset {ruleset_id}")
+    scores = {key: value for key, value in lead.scores.items() if key in known}
+    active = [scores.get(ruleset.ruleset_id, 0) for ruleset in rulesets if ruleset.active]
+    score = max(active, default=0) if ruleset_id is None else scores.get(ruleset_id, 0)
+    return LeadScore(lead_id, score, primary_of(rulesets), scores, {})
+
+
+@operation(Permission.READ)
+async def search_leads(context: Context, q: str) -> Sequence[LeadMatch]:
+    """Ids that begin with `q` first, then aliases that contain it; fewer than two characters: none."""
+    if len(q) < SHORTEST_QUERY or "\0" in q:
+        return []
+    async with context.services.database.session() as session:
+        matches = await lead_queries.search(session, context.caller.unit_id, q, MOST_MATCHES)
+    levels = as_levels(await LEVELS.list(context))
+
+    def shown(match: Match) -> LeadMatch:
+        level = level_of(levels, match.score)
+        return LeadMatch(match.lead_id, match.match_type, match.best_alias, level.name if level else None, None)
+
+    return [shown(match) for match in matches]
+
+
+def primary_of(rulesets: Sequence[Ruleset]) -> str | None:
+    return next((ruleset.ruleset_id for ruleset in rulesets if ruleset.is_primary), None)

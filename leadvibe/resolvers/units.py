@@ -1,0 +1,44 @@
+"""Logging in, and choosing the organisational unit to work in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from leadvibe.errors import bad_request, unauthorized
+from leadvibe.resolvers.caller import Caller, Permission
+from leadvibe.resolvers.context import Context, operation
+from leadvibe.store import access
+
+# A real hash of a password nobody has: an unknown e-mail costs the same time as a wrong password.
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5bm9ib2R5$6vVVVpKfqAOCQOeJLGHCUWa1AKVDZKBkPqmsQVnN4vY"
+
+
+@operation(Permission.PUBLIC)
+async def login(context: Context, email: str, password: str) -> str:
+    """A bearer token for a member's e-mail and password; 401 does not say which of them is wrong."""
+    if "\0" in email:
+        raise unauthorized("Unknown e-mail or wrong password.")
+    services = context.services
+    async with services.database.session() as session:
+        member = await access.member_by_email(session, email)
+    right = await services.authenticator.matches(member.password_hash if member else _NOBODY, password)
+    if member is None or not right:
+        raise unauthorized("Unknown e-mail or wrong password.")
+    return services.authenticator.tokens.issue(member.org_member_id, member.org_id, datetime.now(UTC))
+
+
+@operation(Permission.PUBLIC, "set_active_ou")
+async def set_active_unit(context: Context, unit_id: str) -> Caller:
+    """The caller in that unit; 403 when it is no member of it, 404 when its organisation has no such unit.
+
+    Public in the table, because the unit named by an outdated cookie must not refuse the way to a
+    better one: the caller is verified here, against the new unit.
+    """
+    if not unit_id or "\0" in unit_id:
+        raise bad_request("Name the organizational unit.", ouId="is required")
+    credentials = replace(context.credentials, active_ou=unit_id)
+    caller = await context.services.authenticator.caller(credentials)
+    if caller.unit_id != unit_id:
+        raise bad_request("An API credential works in its own unit only.", ouId=f"must be {caller.unit_id}")
+    return caller

@@ -1,0 +1,140 @@
+"""Reading leads: lists by keyset or page, search, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, text
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
+from leadvibe.store.tables import Lead
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFilter:
+    """Which leads a list shows; None does not filter. Score bounds are inclusive, times [from, to)."""
+
+    min_score: int | None = None
+    max_score: int | None = None
+    event_type: str | None = None
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    active_since: datetime | None = None
+    lead_ids: Sequence[str] | None = None
+
+    def conditions(self, unit_id: str) -> list[ColumnElement[bool]]:
+        wanted: list[tuple[Any, Any]] = [
+            (self.min_score, lambda v: col(Lead.score) >= v),
+            (self.max_score, lambda v: col(Lead.score) <= v),
+            (self.event_type, lambda v: col(Lead.last_event_type) == v),
+            (self.created_from, lambda v: col(Lead.created_at) >= v),
+            (self.created_to, lambda v: col(Lead.created_at) < v),
+            (self.active_since, lambda v: col(Lead.last_event_at) >= v),
+            (self.lead_ids, lambda v: col(Lead.lead_id).in_(v)),
+        ]
+        of_unit = [col(Lead.unit_id) == unit_id, col(Lead.merged_into).is_(None)]
+        return of_unit + [condition(value) for value, condition in wanted if value is not None]
+
+
+class LeadOrder(Enum):
+    """The orders of a lead list; each ends with the id, so that no two leads are equal in it."""
+
+    SCORE = "score"
+    LAST_EVENT = "last_event_at"
+    CREATED = "created_at"
+
+    @property
+    def keys(self) -> list[SortKey]:
+        last = SortKey(Lead.last_event_at)
+        lead_id = SortKey(Lead.lead_id, descending=False)
+        match self:
+            case LeadOrder.SCORE:
+                return [SortKey(Lead.score), last, lead_id]
+            case LeadOrder.LAST_EVENT:
+                return [last, lead_id]
+            case LeadOrder.CREATED:
+                return [SortKey(Lead.created_at), lead_id]
+
+
+async def count(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> int:
+    return (await session.exec(select(func.count()).select_from(Lead).where(*wanted.conditions(unit_id)))).one()
+
+
+async def page(
+    session: AsyncSession,
+    unit_id: str,
+    wanted: LeadFilter,
+    order: LeadOrder = LeadOrder.SCORE,
+    limit: int | None = None,
+    after: str | None = None,
+    offset: int = 0,
+) -> Page[Lead]:
+    """`limit` leads behind the cursor `after`, or from `offset` on (the REST pages)."""
+    keys = order.keys
+    query = select(Lead).where(*wanted.conditions(unit_id)).order_by(*(key.clause for key in keys))
+    if after is not None:
+        query = query.where(behind(keys, decode_cursor(after, keys)))
+    if limit is not None:
+        query = query.limit(limit + 1).offset(offset)
+    rows = (await session.exec(query)).all()
+    shown = rows if limit is None else rows[:limit]
+    cursors = [encode_cursor([getattr(row, key.column.key) for key in keys]) for row in shown]
+    return Page(shown, cursors, len(rows) > len(shown), await count(session, unit_id, wanted))
+
+
+async def lead(session: AsyncSession, unit_id: str, lead_id: str) -> Lead | None:
+    return (await session.exec(select(Lead).where(Lead.unit_id == unit_id, Lead.lead_id == lead_id))).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A search result: how the lead was found, and the alias that best names it."""
+
+    lead_id: str
+    match_type: str
+    score: int
+    best_alias: str | None
+
+
+# Ids by prefix first, then aliases that contain the text; the alias shown is e-mail before phone,
+# external id, social and cookie, the oldest of its kind.
+_SEARCH = text("""
+    WITH by_id AS (
+        SELECT lead_id FROM leads
+        WHERE unit_id = :unit_id AND lower(lead_id) LIKE :prefix AND merged_into IS NULL
+        ORDER BY lead_id LIMIT :most
+    ), by_alias AS (
+        SELECT DISTINCT lead_id FROM lead_aliases
+        WHERE unit_id = :unit_id AND lower(raw_value) LIKE :part
+          AND lead_id NOT IN (SELECT lead_id FROM by_id)
+        LIMIT :most
+    ), found AS (
+        SELECT lead_id, 'id' AS match_type FROM by_id
+        UNION ALL
+        SELECT lead_id, 'alias' FROM by_alias
+    )
+    SELECT f.lead_id, f.match_type, l.score, best.raw_value AS best_alias
+    FROM found f
+    JOIN leads l ON l.unit_id = :unit_id AND l.lead_id = f.lead_id AND l.merged_into IS NULL
+    LEFT JOIN LATERAL (
+        SELECT a.raw_value FROM lead_aliases a
+        WHERE a.unit_id = :unit_id AND a.lead_id = f.lead_id
+        ORDER BY array_position(ARRAY['email', 'phone', 'external_id', 'social', 'cookie'], a.alias_kind), a.created_at
+        LIMIT 1
+    ) best ON true
+    ORDER BY f.match_type DESC, best_alias NULLS LAST, f.lead_id
+    LIMIT :most
+""")
+
+
+async def search(session: AsyncSession, unit_id: str, q: str, most: int) -> list[Match]:
+    literal = q.lower().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    values = {"unit_id": unit_id, "prefix": literal + "%", "part": f"%{literal}%", "most": most}
+    rows = (await session.connection()).execute(_SEARCH, values)
+    return [Match(**row) for row in (await rows).mappings()]

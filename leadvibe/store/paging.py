@@ -1,0 +1,87 @@
+"""Keyset paging: a page starts behind the last row of the one before, however deep that is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import orjson
+from sqlalchemy import ColumnElement, and_, false, or_
+
+from leadvibe.errors import bad_request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list, each with the cursor that continues behind it; `total` counts the list."""
+
+    rows: Sequence[T]
+    cursors: Sequence[str]
+    has_next: bool
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One column of an order; nulls come last whichever way it runs."""
+
+    column: Any
+    descending: bool = True
+
+    @property
+    def clause(self) -> Any:
+        return self.column.desc().nulls_last() if self.descending else self.column.asc()
+
+
+def encode_cursor(values: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, keys: Sequence[SortKey]) -> list[Any]:
+    """The values of the row that a cursor names; 400 for anything this server did not make."""
+    try:
+        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return [_typed(value, key.column.type.python_type) for key, value in zip(keys, values, strict=True)]
+    except (ValueError, TypeError):
+        raise bad_request("The cursor is not one of this list.", after="is not a cursor of this list") from None
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if value is None:
+        return None
+    value = datetime.fromisoformat(value) if kind is datetime else value
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
+    """The condition of all rows that follow the row with these values.
+
+    The first key alone also bounds the range, so that an index on the order starts at the cursor.
+    """
+    cases = [
+        and_(*(_same(key, value) for key, value in zip(keys[:i], values[:i], strict=True)), _after(keys[i], values[i]))
+        for i in range(len(keys))
+    ]
+    first, value = keys[0], values[0]
+    if value is None or first.column.nullable:
+        return or_(*cases)
+    return and_(first.column <= value if first.descending else first.column >= value, or_(*cases))
+
+
+def _same(key: SortKey, value: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = key.column.is_(None) if value is None else key.column == value
+    return condition
+
+
+def _after(key: SortKey, value: Any) -> ColumnElement[bool]:
+    if value is None:
+        return false()
+    condition: ColumnElement[bool] = key.column < value if key.descending else key.column > value
+    return or_(condition, key.column.is_(None)) if key.column.nullable else condition
