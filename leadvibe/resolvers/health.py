@@ -1,0 +1,40 @@
+"""Is the server alive, and is it ready: database, queue and workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asyncpg import PostgresError
+
+from leadvibe import metrics
+from leadvibe.resolvers.caller import Permission
+from leadvibe.resolvers.context import Context, operation
+from leadvibe.store.queue import pipeline_health
+
+# A healthy worker takes a fresh event within milliseconds; a queue this old stands still.
+_STANDS_STILL_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """`ready` when every part is; each part says "ok" or what is wrong with it."""
+
+    ready: bool
+    database: str
+    queue: str
+    workers: str
+
+
+@operation(Permission.PUBLIC)
+async def readiness(context: Context) -> Readiness:
+    try:
+        async with context.services.database.pool.acquire(timeout=2) as connection:
+            health = await pipeline_health(connection, datetime.now(UTC))
+    except (OSError, TimeoutError, PostgresError):
+        return Readiness(False, "cannot be reached", "unknown", "unknown")
+    metrics.queue_depth.set(health.depth)
+    age = health.oldest_age_seconds
+    queue = "ok" if age < _STANDS_STILL_SECONDS else f"the oldest event has waited {age:.0f} s"
+    workers = "ok" if health.workers else "no scoring worker is running"
+    return Readiness(queue == workers == "ok", "ok", queue, workers)

@@ -1,0 +1,163 @@
+"""Routes of leads: list, search, score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from leadvibe.resolvers import leads
+from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.leads import LeadMatch, LeadScore, primary_of
+from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.rulesets import RULESETS
+from leadvibe.rest_compat.table import Call, Route
+from leadvibe.scoring.levels import level_of
+from leadvibe.store.lead_queries import LeadFilter
+from leadvibe.store.tables import Lead, Ruleset
+from leadvibe.store.time_ranges import TimeRange, bounds
+
+_ACTIVE_DAYS = {"7d": 7, "30d": 30}
+
+# PostgreSQL's OFFSET is a bigint.
+_LAST_PAGE = 2**31
+
+
+class Paging(BaseModel):
+    """The page parameters of every REST list."""
+
+    page: int = Field(default=1, ge=1, le=_LAST_PAGE)
+    limit: int = Field(default=50, ge=1, le=500)
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+
+class LeadsQuery(Paging):
+    range: TimeRange | None = Field(default=None, description="Window of the lead's creation.")
+    min_score: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    max_score: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    event_type: str | None = Field(default=None, description="Type of the lead's last event.")
+    last_active: Literal["any", "7d", "30d"] = "any"
+
+
+class LeadRow(BaseModel):
+    """A lead in the list. `score` is the primary engagement score; the maps go by ruleset id."""
+
+    org_id: str
+    lead_id: str
+    score: int
+    ruleset_id: str | None
+    last_event_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    owner_id: str | None
+    owner_name: str | None
+    account_id: str | None
+    metadata: dict[str, Any]
+    engagement_level: str | None
+    engagement_scores: dict[str, int]
+    profile_scores: dict[str, int]
+    ruleset_names: dict[str, str]
+    engagement_primary_ruleset_name: str | None
+    profile_primary_ruleset_name: str | None
+
+
+class LeadList(BaseModel):
+    """`total`, `page` and `limit` are there when the request paged."""
+
+    leads: list[LeadRow]
+    total: int | None = None
+    page: int | None = None
+    limit: int | None = None
+
+
+class SearchQuery(BaseModel):
+    q: str = Field(default="", description="At least two characters; fewer find nothing.")
+
+
+class ScoreQuery(BaseModel):
+    ruleset_id: str | None = Field(default=None, description="Default: the highest over all active rulesets.")
+
+
+async def _list(context: Context, call: Call) -> Any:
+    query: LeadsQuery = call.query
+    paged = bool({"page", "limit"} & query.model_fields_set)
+    page = await leads.list_leads(
+        context, _filter(query), limit=query.limit if paged else None, offset=query.offset if paged else 0
+    )
+    rulesets = await RULESETS.list(context, surface="engagement")
+    levels = as_levels(await LEVELS.list(context))
+
+    def row(lead: Lead) -> dict[str, Any]:
+        level = level_of(levels, lead.score)
+        return _row(lead, context.caller.org_id, level.name if level else None, rulesets)
+
+    counters = {"total": page.total, "page": query.page, "limit": query.limit} if paged else {}
+    return {"leads": [row(lead) for lead in page.rows], **counters}
+
+
+def _filter(query: LeadsQuery) -> LeadFilter:
+    now = datetime.now(UTC)
+    created_from, created_to = bounds(query.range, now)
+    days = _ACTIVE_DAYS.get(query.last_active)
+    return LeadFilter(
+        min_score=query.min_score,
+        max_score=query.max_score,
+        event_type=query.event_type,
+        created_from=created_from,
+        created_to=created_to,
+        active_since=None if days is None else now - timedelta(days=days),
+    )
+
+
+def _row(lead: Lead, org_id: str, level: str | None, rulesets: Sequence[Ruleset]) -> dict[str, Any]:
+    names = {ruleset.ruleset_id: ruleset.name for ruleset in rulesets}
+    scores = {key: value for key, value in lead.scores.items() if key in names}
+    primary = primary_of(rulesets)
+    return {
+        "org_id": org_id,
+        "lead_id": lead.lead_id,
+        "score": lead.score,
+        "ruleset_id": primary,
+        "last_event_at": lead.last_event_at,
+        "created_at": lead.created_at,
+        "updated_at": lead.updated_at,
+        "owner_id": lead.owner_id,
+        "owner_name": lead.owner_name,
+        "account_id": lead.account_id,
+        "metadata": lead.lead_metadata,
+        "engagement_level": level,
+        "engagement_scores": scores,
+        "profile_scores": {},
+        "ruleset_names": {key: names[key] for key in scores},
+        "engagement_primary_ruleset_name": names.get(primary) if primary else None,
+        "profile_primary_ruleset_name": None,
+    }
+
+
+async def _search(context: Context, call: Call) -> Any:
+    return await leads.search_leads(context, call.query.q)
+
+
+async def _score(context: Context, call: Call) -> Any:
+    return await leads.get_lead_score(context, call.path["leadID"], call.query.ruleset_id)
+
+
+ROUTES = [
+    Route(
+        method="GET", path="/leads", summary="List lead scores", tag="Leads", run=_list,
+        query=LeadsQuery, returns=LeadList,
+    ),
+    Route(
+        method="GET", path="/leads/search", summary="Search leads by id or alias", tag="Leads", run=_search,
+        query=SearchQuery, returns=list[LeadMatch],
+    ),
+    Route(
+        method="GET", path="/score/{leadID}", summary="Get a lead's score", tag="Leads", run=_score,
+        aliases=("/leads/{leadID}/score",), query=ScoreQuery, returns=LeadScore, errors=(404,),
+    ),
+]  # fmt: skip

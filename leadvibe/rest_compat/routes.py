@@ -1,0 +1,41 @@
+"""The route table of the REST door, and its document."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from leadvibe.resolvers.context import Context
+from leadvibe.rest_compat import events, leads, scoring, service, stream, units
+from leadvibe.rest_compat.openapi import openapi
+from leadvibe.rest_compat.table import Call, Route
+
+
+async def _document(context: Context, call: Call) -> Any:
+    return document()
+
+
+# POST /ingest comes first: routes are tried in order, and it is the one that is called most.
+ROUTES: list[Route] = [
+    *events.ROUTES,
+    *leads.ROUTES,
+    *scoring.ROUTES,
+    *units.ROUTES,
+    *stream.ROUTES,
+    *service.ROUTES,
+    Route(
+        method="GET", path="/openapi.json", summary="This document", tag="Root", run=_document, auth=(),
+        returns=dict[str, Any],
+    ),
+]  # fmt: skip
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the table."""
+    try:
+        current = version("leadvibe")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        current = "source"
+    return openapi(ROUTES, current)
