@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
+from annotated_types import BaseMetadata
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, create_model
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -145,8 +146,8 @@ def _input_model(row: type[ConfigRow], names: Sequence[str], title: str, optiona
         field = row.model_fields[name]
         arguments = [_INPUT_TYPES.get(part, part) for part in get_args(field.annotation) or (field.annotation,)]
         kind: Any = arguments[0]
-        if field.metadata:
-            kind = Annotated[(kind, *field.metadata)]
+        if limits := [entry for entry in field.metadata if isinstance(entry, BaseMetadata)]:
+            kind = Annotated[(kind, *limits)]
         if name in optional or len(arguments) > 1:
             kind, default = kind | None, None
         else:
