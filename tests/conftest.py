@@ -7,10 +7,17 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from leadvibe.store.embedded import embedded_postgres
 
+from leadvibe.config import Settings
 from leadvibe.ids import new_id
+from leadvibe.live.hub import Hub
+from leadvibe.pipeline.buffer import IngestBuffer
+from leadvibe.resolvers.authentication import Authenticator, Credentials
+from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
+from leadvibe.resolvers.context import Context, Services
+from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store.database import Database, connect
+from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
 
 
@@ -63,3 +70,37 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = await Database.open(database_url, pool_size=4)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def authenticator(database: Database) -> Authenticator:
+    return Authenticator(database, await Tokens.from_settings(Settings(), database))
+
+
+@pytest.fixture
+async def services(database: Database, authenticator: Authenticator) -> AsyncIterator[Services]:
+    """The services of an API process, without the process."""
+    buffer, hub = IngestBuffer(database, 1_000), Hub(database, "memory://")
+    await buffer.start()
+    await hub.start()
+    yield Services(Settings(), database, authenticator, buffer, hub)
+    await hub.stop()
+    await buffer.stop()
+
+
+@pytest.fixture
+async def acme(authenticator: Authenticator) -> Bootstrapped:
+    """A fresh organisation with its owner and a credential."""
+    return await bootstrap(authenticator, "Acme", "ada@acme.example", "correct horse")
+
+
+@pytest.fixture
+async def rival(authenticator: Authenticator) -> Bootstrapped:
+    """A second organisation, which must never see the first one's rows."""
+    return await bootstrap(authenticator, "Rival", "rob@rival.example", "battery staple")
+
+
+@pytest.fixture
+def owner(services: Services, acme: Bootstrapped) -> Context:
+    """A request of Acme's owner."""
+    return Context(services, Credentials(f"Bearer {acme.token}"))

@@ -1,0 +1,50 @@
+"""The permission table: every operation, every role."""
+
+from __future__ import annotations
+
+import pytest
+
+import leadvibe.rest_compat.routes
+import leadvibe.schema.app  # noqa: F401  (both doors are loaded, so every operation is registered)
+from leadvibe.errors import ApiError
+from leadvibe.resolvers.caller import Caller, Permission
+from leadvibe.resolvers.context import OPERATIONS
+
+ALLOWED = {
+    Permission.PUBLIC: {"Viewer", "Operator", "Owner", "no unit", "credential", "admin without unit"},
+    Permission.MEMBER: {"Viewer", "Operator", "Owner", "no unit", "admin without unit"},
+    Permission.READ: {"Viewer", "Operator", "Owner", "credential"},
+    Permission.WRITE: {"Operator", "Owner", "credential"},
+    Permission.OWN: {"Owner"},
+    Permission.ADMIN: {"admin without unit"},
+}
+
+CALLERS = {role: Caller("org", "mem", "editor", "unit", role) for role in ("Viewer", "Operator", "Owner")} | {
+    "no unit": Caller("org", "mem", "viewer", None, None),
+    "credential": Caller("org", "sec", None, "unit", "Operator"),
+    "admin without unit": Caller("org", "mem", "admin", None, None),
+}
+
+WRITING = ("create_", "update_", "delete_", "ingest_", "import_")
+
+
+def test_there_are_operations() -> None:
+    assert {"ingest_event", "list_leads", "create_rule", "login"} <= OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_admits_exactly_the_roles_of_its_permission(name: str) -> None:
+    permission = OPERATIONS[name].permission
+    admitted = set()
+    for role, caller in CALLERS.items():
+        try:
+            caller.require(permission)
+            admitted.add(role)
+        except ApiError as error:
+            assert error.status == (400 if caller.active_unit is None and permission is not Permission.ADMIN else 403)
+    assert admitted == ALLOWED[permission]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in OPERATIONS if name.startswith(WRITING)))
+def test_what_writes_is_not_for_viewers(name: str) -> None:
+    assert OPERATIONS[name].permission in (Permission.WRITE, Permission.OWN, Permission.ADMIN)
