@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
 from leadvibe.errors import bad_request, not_found, unauthorized
-from leadvibe.live.hub import Subscription
+from leadvibe.live.events import Subscription
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.store.tables import OrgUnit
@@ -49,3 +49,8 @@ async def open_stream(context: Context, ou_id: str | None) -> StreamScope:
         if await session.get(OrgUnit, unit_id) is None:
             raise not_found(f"Organizational unit {unit_id}")
     return StreamScope(unit_id, full=False)
+
+
+def watch(context: Context, scope: StreamScope, after: str | None) -> AbstractAsyncContextManager[Subscription]:
+    """The messages of an opened stream."""
+    return context.services.hub.subscribe(scope.unit_id, after)

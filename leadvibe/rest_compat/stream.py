@@ -4,21 +4,64 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
-from leadvibe.live.hub import Lagged
+from leadvibe.live.events import Cursor, Lagged
 from leadvibe.live.sse import frames, lag_notice
 from leadvibe.resolvers import live
 from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.live import StreamScope
 from leadvibe.rest_compat.table import Call, Route
 
 # Decision: a comment as keep-alive every 15 s.
 _KEEP_ALIVE_SECONDS = 15
 _KEEP_ALIVE = b": keep-alive\n\n"
 
+# Browsers wait this long before they connect again.
+_RETRY = b"retry: 2000\n\n"
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
 
 class StreamQuery(BaseModel):
-    ouId: str | None = Field(default=None, description="The unit; default: the activeOu cookie's.")
+    ouId: str | None = Field(default=None, description="The unit; default: the caller's, or the activeOu cookie's.")
+
+
+async def _stream(context: Context, call: Call) -> StreamingResponse:
+    scope = await live.open_stream(context, call.query.ouId)
+    after = call.request.headers.get("last-event-id") or None
+    if after is not None:
+        Cursor.parse(after)  # 400 now: once the stream has begun it is too late for a status
+    return StreamingResponse(_frames(context, scope, after), media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _frames(context: Context, scope: StreamScope, after: str | None) -> AsyncIterator[bytes]:
+    async with live.watch(context, scope, after) as subscription:
+        yield _RETRY
+        waiting = asyncio.ensure_future(anext(subscription))
+        try:
+            while True:
+                # Not wait_for: it would cancel the subscription when the time is up.
+                await asyncio.wait({waiting}, timeout=_KEEP_ALIVE_SECONDS)
+                if not waiting.done():
+                    yield _KEEP_ALIVE
+                    continue
+                message = waiting.result()
+                encoded = lag_notice(message) if isinstance(message, Lagged) else frames(message, scope.full)
+                if encoded:
+                    yield encoded
+                waiting = asyncio.ensure_future(anext(subscription))
+        except StopAsyncIteration:
+            return
+        finally:
+            waiting.cancel()
+
+
+ROUTES = [
+    Route(
+        method="GET", path="/stream", summary="Score updates and events as they happen", tag="Stream", run=_stream,
+        auth=(), query=StreamQuery, returns=str, media_type="text/event-stream", errors=(401, 403, 404),
+    ),
+]  # fmt: skip
