@@ -48,7 +48,7 @@ class Hub:
         """Ends every subscription."""
         for task in self._tasks:
             task.cancel()
-        for feed in self._feeds.values():
+        for feed in list(self._feeds.values()):
             feed.close()
             await self._bus.unhear(channel_of(feed.unit_id), feed.hear)
         self._feeds.clear()

@@ -13,10 +13,10 @@ from leadvibe.store.tables import OrgUnit
 
 
 @dataclass(frozen=True, slots=True)
-class StreamScope:
-    """Which unit a stream shows, and whether whole events or only their names."""
+class Stream:
+    """A unit's messages, and whether whole events may be shown or only their names."""
 
-    unit_id: str
+    messages: AbstractAsyncContextManager[Subscription]
     full: bool
 
 
@@ -27,19 +27,19 @@ async def subscribe(context: Context, after: str | None = None) -> AbstractAsync
 
 
 @operation(Permission.PUBLIC)
-async def open_stream(context: Context, ou_id: str | None) -> StreamScope:
+async def open_stream(context: Context, ou_id: str | None, after: str | None) -> Stream:
     """Who may see what of `GET /stream`: members all of it, anybody the scores of a unit they can name.
 
     The anonymous form is the reference's; LEADVIBE_STREAM_AUTH=required closes it.
     """
-    credentials = context.credentials
+    credentials, hub = context.credentials, context.services.hub
     if credentials.authorization is not None:
         caller = await context.services.authenticator.caller(
             replace(credentials, active_ou=ou_id or credentials.active_ou)
         )
         if ou_id is not None and caller.unit_id != ou_id:
             raise not_found(f"Organizational unit {ou_id}")
-        return StreamScope(caller.unit_id, full=True)
+        return Stream(hub.subscribe(caller.unit_id, after), full=True)
     if context.services.settings.stream_auth == "required":
         raise unauthorized()
     unit_id = ou_id or credentials.active_ou
@@ -48,9 +48,4 @@ async def open_stream(context: Context, ou_id: str | None) -> StreamScope:
     async with context.services.database.session() as session:
         if await session.get(OrgUnit, unit_id) is None:
             raise not_found(f"Organizational unit {unit_id}")
-    return StreamScope(unit_id, full=False)
-
-
-def watch(context: Context, scope: StreamScope, after: str | None) -> AbstractAsyncContextManager[Subscription]:
-    """The messages of an opened stream."""
-    return context.services.hub.subscribe(scope.unit_id, after)
+    return Stream(hub.subscribe(unit_id, after), full=False)

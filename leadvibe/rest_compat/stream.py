@@ -12,7 +12,7 @@ from leadvibe.live.events import Cursor, Lagged
 from leadvibe.live.sse import frames, lag_notice
 from leadvibe.resolvers import live
 from leadvibe.resolvers.context import Context
-from leadvibe.resolvers.live import StreamScope
+from leadvibe.resolvers.live import Stream
 from leadvibe.rest_compat.table import Call, Route
 
 # Decision: a comment as keep-alive every 15 s.
@@ -30,15 +30,15 @@ class StreamQuery(BaseModel):
 
 
 async def _stream(context: Context, call: Call) -> StreamingResponse:
-    scope = await live.open_stream(context, call.query.ouId)
     after = call.request.headers.get("last-event-id") or None
+    stream = await live.open_stream(context, call.query.ouId, after)
     if after is not None:
         Cursor.parse(after)  # 400 now: once the stream has begun it is too late for a status
-    return StreamingResponse(_frames(context, scope, after), media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(_frames(stream), media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _frames(context: Context, scope: StreamScope, after: str | None) -> AsyncIterator[bytes]:
-    async with live.watch(context, scope, after) as subscription:
+async def _frames(stream: Stream) -> AsyncIterator[bytes]:
+    async with stream.messages as subscription:
         yield _RETRY
         waiting = asyncio.ensure_future(anext(subscription))
         try:
@@ -49,7 +49,7 @@ async def _frames(context: Context, scope: StreamScope, after: str | None) -> As
                     yield _KEEP_ALIVE
                     continue
                 message = waiting.result()
-                encoded = lag_notice(message) if isinstance(message, Lagged) else frames(message, scope.full)
+                encoded = lag_notice(message) if isinstance(message, Lagged) else frames(message, stream.full)
                 if encoded:
                     yield encoded
                 waiting = asyncio.ensure_future(anext(subscription))
