@@ -134,9 +134,10 @@ class Bus:
         for subscription in subscriptions.values():
             await _quietly(subscription)
         if broadcast is not None:
-            with suppress(Exception):  # it is broken, or soon gone
+            # Gathered: what a dead listener raises here, a cancellation included, is its own affair.
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_OPERATION_SECONDS):
-                    await broadcast.disconnect()
+                    await asyncio.gather(broadcast.disconnect(), return_exceptions=True)
 
     async def _reopen(self) -> None:
         await self._drop()

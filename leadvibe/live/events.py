@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from leadvibe.errors import bad_request
 
-_CURSOR = re.compile(r"(\d{1,18}):(\d{1,6})")
+_CURSOR = re.compile(r"([0-9]{1,18}):([0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
