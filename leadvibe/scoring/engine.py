@@ -1,0 +1,169 @@
+"""What one event does to one lead. The same function scores live, replays, simulates and explains."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Mapping
+from datetime import timedelta
+
+from leadvibe.scoring import surge, velocity
+from leadvibe.scoring.model import (
+    Contribution,
+    Event,
+    LeadState,
+    Outcome,
+    Past,
+    Rule,
+    Ruleset,
+    SuppressionReason,
+    SurgePolicy,
+    UnitConfig,
+)
+
+
+def apply(config: UnitConfig, lead: LeadState, event: Event) -> Outcome:
+    """Scores an event, in the contract's order: filters, ceiling, session, rules, floor.
+
+    Brings `lead` up to date. The caller hands in a lead's events one after another, by `seq`.
+    """
+    if event.recorded is not None:
+        return Outcome(contributions=_recorded(config, lead, event.recorded))
+    if config.ceilings.get(event.event_type) == "observe":
+        _seen(lead, event)
+        return Outcome(observed=True)
+    past: Past | None = None
+    reason: SuppressionReason | None = None
+    taken_back: tuple[Past, ...] = ()
+    if event.event_type in config.filters:
+        past, reason, taken_back = _filter(config, lead, event)
+    before = lead.scores
+    lead.scores = _take_back(config, before, taken_back)
+    boosts: dict[str, tuple[int, Rule]] = {}
+    if reason is None:
+        boosts = _score(config, lead, event, past)
+        _seen(lead, event)
+    return Outcome(reason, False, _contributions(before, lead.scores, boosts), taken_back)
+
+
+def _seen(lead: LeadState, event: Event) -> None:
+    if lead.last_event_at is None or event.at >= lead.last_event_at:
+        lead.last_event_at, lead.last_event_type = event.at, event.event_type
+
+
+def _recorded(config: UnitConfig, lead: LeadState, deltas: Mapping[str, int]) -> dict[str, Contribution]:
+    """DECAY: takes over the recorded deltas; it touches neither session nor filters nor activity."""
+    contributions = {}
+    scores = dict(lead.scores)
+    for ruleset_id, delta in deltas.items():
+        before = scores.get(ruleset_id, 0)
+        scores[ruleset_id] = _floored(config, before + delta)
+        contributions[ruleset_id] = Contribution(scores[ruleset_id] - before, before, scores[ruleset_id])
+    lead.scores = scores
+    return contributions
+
+
+def _filter(
+    config: UnitConfig, lead: LeadState, event: Event
+) -> tuple[Past, SuppressionReason | None, tuple[Past, ...]]:
+    """Runs the velocity filters and takes the event into the lead's history.
+
+    Several filters on a type: any that triggers suppresses. Returns the event as history, why it is
+    suppressed, and the earlier events of bursts that are now taken back.
+    """
+    history = lead.history.setdefault(event.event_type, [])
+    past = Past(event.at, event.seq)
+    reason: SuppressionReason | None = None
+    out: dict[int, Past] = {}
+    for rule in config.filters[event.event_type]:
+        if not rule.group_events:
+            if velocity.too_many(rule, history, event.at):
+                reason = "inorganic"
+            continue
+        start, end = velocity.burst(rule, history, event.at)
+        if end - start + 1 <= rule.count_threshold:
+            continue
+        run = history[start:end]
+        # The event stands behind all earlier arrivals of its time, so it is first only when nothing
+        # of the run is older or as old.
+        is_first = not run or run[0].at > event.at
+        if not is_first:
+            reason = reason or "inorganic_grouped"
+        out.update((each.seq, each) for each in (run if is_first else run[1:]) if each.deltas)
+    insort(history, past, key=_by_time)
+    return past, reason, tuple(out[seq] for seq in sorted(out))
+
+
+def _by_time(past: Past) -> tuple[object, int]:
+    return past.at, past.seq
+
+
+def _take_back(config: UnitConfig, scores: dict[str, int], taken_back: tuple[Past, ...]) -> dict[str, int]:
+    """The scores without what the taken-back events gave; then the floor."""
+    if not taken_back:
+        return scores
+    reduced = dict(scores)
+    for past in taken_back:
+        for ruleset_id, delta in past.deltas.items():
+            reduced[ruleset_id] = reduced.get(ruleset_id, 0) - delta
+        past.deltas = {}
+    return {ruleset_id: _floored(config, score) for ruleset_id, score in reduced.items()}
+
+
+def _score(config: UnitConfig, lead: LeadState, event: Event, past: Past | None) -> dict[str, tuple[int, Rule]]:
+    """Takes the event into the session and adds the points of every rule that counts for it.
+
+    Returns the surge part and the rule by ruleset, for all rulesets in which a rule counted.
+    """
+    factor = _session(config.surge, lead, event)
+    boosts: dict[str, tuple[int, Rule]] = {}
+    for ruleset in config.rulesets:
+        rule = ruleset.rules.get(event.event_type)
+        if rule is None or not (_holds(ruleset, event) and _holds(rule, event)):
+            continue
+        points = surge.boosted(rule.weight, factor)
+        boosts[ruleset.ruleset_id] = (points - rule.weight, rule)
+    if boosts:
+        before = lead.scores
+        lead.scores = dict(before)
+        for ruleset_id, (boost, rule) in boosts.items():
+            old = before.get(ruleset_id, 0)
+            new = lead.scores[ruleset_id] = _floored(config, old + rule.weight + boost)
+            if past is not None and new != old:
+                past.deltas[ruleset_id] = new - old
+    return boosts
+
+
+def _session(policy: SurgePolicy, lead: LeadState, event: Event) -> float:
+    """The event's multiplier; a late event has 1.0 and changes nothing."""
+    if lead.session_at is not None and event.at < lead.session_at:
+        return 1.0
+    idle = lead.session_at is None or event.at - lead.session_at > timedelta(seconds=policy.idle_reset_seconds)
+    lead.session_count = 1 if idle else lead.session_count + 1
+    lead.session_at = event.at
+    return surge.multiplier(policy, lead.session_count)
+
+
+def _holds(bounded: Rule | Ruleset, event: Event) -> bool:
+    """Whether the event's time lies in [start_at, end_at]."""
+    return (bounded.start_at is None or bounded.start_at <= event.at) and (
+        bounded.end_at is None or event.at <= bounded.end_at
+    )
+
+
+def _floored(config: UnitConfig, score: int) -> int:
+    return score if score > 0 or config.allow_negative_scores else 0
+
+
+def _contributions(
+    before: Mapping[str, int], after: Mapping[str, int], boosts: Mapping[str, tuple[int, Rule]]
+) -> dict[str, Contribution]:
+    """Every ruleset whose score moved, or in which a rule counted."""
+    if before is after:
+        return {}
+    contributions = {}
+    for ruleset_id, new in after.items():
+        old = before.get(ruleset_id, 0)
+        boost, rule = boosts.get(ruleset_id, (0, None))
+        if new != old or rule is not None:
+            contributions[ruleset_id] = Contribution(new - old, old, new, boost, rule.rule_id if rule else None)
+    return contributions
