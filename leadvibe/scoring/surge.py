@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 
 from leadvibe.scoring.model import Band, SurgePolicy
 
@@ -27,6 +28,7 @@ def multiplier(policy: SurgePolicy, n: int) -> float:
     return 1.0
 
 
+@lru_cache(maxsize=4096)  # a unit has a handful of weights and bands, and decimals take microseconds
 def boosted(weight: int, factor: float) -> int:
     """weight × factor in whole points, half away from zero; a weight ≤ 0 is never multiplied."""
     if weight <= 0 or factor == 1.0:
