@@ -156,9 +156,9 @@ class Ruleset(ConfigRow, table=True):
     key = "ruleset_id"
     id_prefix = "rs"
 
-    ruleset_id: str = Field(primary_key=True)
+    ruleset_id: str = Field(primary_key=True, description="Its id.")
     surface: str = Field(default="engagement", description="What is scored: engagement, profile or account.")
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
     score_column: str = Field(default="total_score", max_length=200, description="Name of the score in exports.")
     is_primary: bool = Field(default=False, description="The score shown by default; at most one per surface.")
     active: bool = Field(default=True, description="Inactive rulesets are kept and do not score.")
@@ -174,12 +174,12 @@ class Rule(ConfigRow, table=True):
     key = "rule_id"
     id_prefix = "rl"
 
-    rule_id: str = Field(primary_key=True)
-    ruleset_id: str
+    rule_id: str = Field(primary_key=True, description="Its id.")
+    ruleset_id: str = Field(description="The ruleset it belongs to.")
     event_type: str = Field(min_length=1, max_length=200, description="Matched exactly, case included.")
     weight: int = Field(ge=-1_000_000, le=1_000_000, description="Points for each matching event; may be negative.")
     icon: str | None = Field(default=None, max_length=200, description="For display only.")
-    active: bool = True
+    active: bool = Field(default=True, description="Inactive rules are kept and do not score.")
     start_at: datetime | None = _time(default=None, description="Counts only events from this time on.")
     end_at: datetime | None = _time(default=None, description="Counts only events up to this time.")
 
@@ -192,7 +192,7 @@ class VelocityFilter(ConfigRow, table=True):
     key = "filter_id"
     id_prefix = "fl"
 
-    filter_id: str = Field(primary_key=True)
+    filter_id: str = Field(primary_key=True, description="Its id.")
     event_type: str = Field(min_length=1, max_length=200, description="The type it watches, matched exactly.")
     count_threshold: int = Field(ge=1, le=100_000, description="Events that may pass within the window.")
     time_window_ms: int = Field(
@@ -209,8 +209,8 @@ class EngagementLevel(ConfigRow, table=True):
     key = "stage_id"
     id_prefix = "st"
 
-    stage_id: str = Field(primary_key=True)
-    name: str = Field(min_length=1, max_length=200)
+    stage_id: str = Field(primary_key=True, description="Its id.")
+    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
     min_score: int = Field(ge=-(2**31), lt=2**31, description="Lowest score of the level.")
     max_score: int | None = Field(default=None, ge=-(2**31), lt=2**31, description="Highest score; null is open.")
 

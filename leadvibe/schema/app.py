@@ -1,0 +1,108 @@
+"""The GraphQL door: `/graphql` over HTTP, graphql-sse and graphql-transport-ws, and GraphiQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+import orjson
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.unset import UnsetType
+
+from leadvibe.errors import ApiError, too_large
+from leadvibe.schema.context import GraphQLContext
+from leadvibe.schema.root import SCHEMA
+
+# As for REST: 2,000 events of 8 KB.
+_LARGEST_BODY = 16 * 1024 * 1024
+_INIT_SECONDS = 10
+
+
+class Door(GraphQL[GraphQLContext, None]):
+    """Strawberry's ASGI application with this server's credentials, error body and GraphiQL page."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await super().__call__(scope, receive, send)
+        try:
+            response = await self.run(Request(scope, _bounded(receive)))
+        except HTTPException as error:
+            body = ApiError(error.status_code, "invalid_request", error.reason).body()
+            response = Response(orjson.dumps(body), error.status_code, media_type="application/json")
+        await response(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> GraphQLContext:
+        return GraphQLContext.of(request, response if isinstance(response, Response) else None)
+
+    async def on_ws_connect(self, context: GraphQLContext) -> UnsetType | dict[str, object] | None:
+        """Wrong credentials close the socket with 4403; without any, only public operations work."""
+        context.take_connection_params()
+        if context.credentials.authorization is not None:
+            try:
+                await context.renewed().authenticate()
+            except ApiError as error:
+                raise ConnectionRejectionError from error
+        return await super().on_ws_connect(context)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return HTMLResponse(_page())
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()  # text: a WebSocket client expects no binary frames
+
+
+def graphql_routes() -> list[BaseRoute]:
+    """The routes of the door, for the application to mount."""
+    door = Door(
+        SCHEMA,
+        subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+        connection_init_wait_timeout=timedelta(seconds=_INIT_SECONDS),
+    )
+    return [
+        Mount("/graphql/assets", StaticFiles(directory=_assets())),
+        Route("/graphql", door),
+        WebSocketRoute("/graphql", door),
+    ]
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Ends a request with 413 as soon as its body is too large."""
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > _LARGEST_BODY:
+            raise too_large(f"The body is larger than {_LARGEST_BODY} bytes.")
+        return message
+
+    return bounded
+
+
+@cache
+def _page() -> str:
+    return (files("leadvibe") / "static" / "graphiql.html").read_text()
+
+
+def _assets() -> Path:
+    """GraphiQL's files in a package made for Django, which is found but never imported."""
+    package = "graphene_django_graphiql_static"
+    spec = find_spec(package)
+    assert spec is not None and spec.origin is not None, f"{package} is a dependency"
+    return Path(spec.origin).parent / "static" / package

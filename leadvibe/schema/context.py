@@ -1,0 +1,83 @@
+"""What GraphQL resolvers are given: the resolvers' context, and what one operation loads only once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+from strawberry.extensions import SchemaExtension
+from strawberry.types.info import Info as StrawberryInfo
+
+from leadvibe.resolvers.authentication import Credentials
+from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.rulesets import RULESETS
+from leadvibe.scoring.model import Level
+from leadvibe.store.tables import Ruleset
+
+
+@dataclass(slots=True)
+class GraphQLContext(Context):
+    """The context of one operation. `response` takes cookies; over a WebSocket there is none.
+    `connection_params` is where Strawberry puts the connection_init payload."""
+
+    response: Response | None = None
+    secure: bool = False
+    connection_params: Mapping[str, Any] | None = None
+    _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
+    _levels: asyncio.Future[list[Level]] | None = None
+
+    @classmethod
+    def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
+        headers, cookies = connection.headers, connection.cookies
+        credentials = Credentials(headers.get("authorization"), cookies.get("activeOu"), headers.get("x-unit-id"))
+        secure = connection.url.scheme == "https"
+        return cls(connection.app.state.services, credentials, response=response, secure=secure)
+
+    def take_connection_params(self) -> None:
+        """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""
+        given = {name.lower(): value for name, value in (self.connection_params or {}).items()}
+        self.credentials = replace(
+            self.credentials,
+            authorization=_text(given.get("authorization")) or self.credentials.authorization,
+            unit_header=_text(given.get("x-unit-id")) or self.credentials.unit_header,
+        )
+
+    def renewed(self) -> Self:
+        """The same sender, not yet verified: each operation of a socket is checked for itself."""
+        return replace(self, _caller=None, _rulesets=None, _levels=None)
+
+    def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
+        """The unit's engagement rulesets."""
+        if self._rulesets is None:
+            self._rulesets = asyncio.ensure_future(RULESETS.list(self, surface="engagement"))
+        return self._rulesets
+
+    def levels(self) -> asyncio.Future[list[Level]]:
+        """The unit's engagement levels."""
+        if self._levels is None:
+            self._levels = asyncio.ensure_future(self._load_levels())
+        return self._levels
+
+    async def _load_levels(self) -> list[Level]:
+        return as_levels(await LEVELS.list(self))
+
+
+Info = StrawberryInfo[GraphQLContext, None]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+class OperationContext(SchemaExtension):
+    """Gives each operation a context of its own, also those that share a socket."""
+
+    def on_operation(self) -> Iterator[None]:
+        operation = self.execution_context
+        operation.context = operation.context.renewed()
+        yield

@@ -1,0 +1,91 @@
+"""GraphQL types that derive from the tables, and inputs from the bodies that derive from them.
+
+Names, nullability, defaults and descriptions come from the one description in `store/tables.py`. What
+is added is what Python's types do not say: which texts are ids, and which whole numbers are too large
+for GraphQL's Int. Constraints are not repeated here: the body checks them, behind either door.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from datetime import datetime
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+import strawberry
+from annotated_types import Le, Lt
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from sqlalchemy import BigInteger
+from sqlmodel import SQLModel
+from strawberry.tools import create_type
+from strawberry.types.field import StrawberryField
+
+from leadvibe.errors import ApiError, FieldProblem
+from leadvibe.schema.scalars import BigInt
+
+Body = TypeVar("Body", bound=BaseModel)
+
+_LARGEST_INT = 2**31 - 1
+
+
+def object_type(row: type[SQLModel]) -> Any:
+    """The GraphQL type of a table's rows, named like its class. Resolvers answer with the rows."""
+    columns = row.__table__.columns  # type: ignore[attr-defined]
+    fields = []
+    for name, info in row.model_fields.items():
+        kind = _graphql_type(name, info, large=isinstance(columns[name].type, BigInteger))
+        fields.append(_field(name, kind, info))
+    return create_type(row.__name__, fields, description=inspect.getdoc(row))
+
+
+def input_type(body: type[BaseModel], description: str) -> Any:
+    """The GraphQL input of a request body; `body_of` makes the body of it."""
+    fields = []
+    for name, info in body.model_fields.items():
+        kind = _graphql_type(name, info, large=_largest(info) > _LARGEST_INT)
+        default = info.get_default() if info.default is not None else strawberry.UNSET
+        fields.append(_field(name, kind, info, **({} if info.is_required() else {"default": default})))
+    return create_type(body.__name__, fields, is_input=True, description=description)
+
+
+def body_of(body: type[Body], given: Any) -> Body:
+    """The body with the fields that the client sent; 400 with details when it breaks a constraint."""
+    sent = {name: value for name in body.model_fields if (value := getattr(given, name)) is not strawberry.UNSET}
+    try:
+        return body.model_validate(sent)
+    except ValidationError as error:
+        details = [FieldProblem(".".join(map(str, p["loc"])), p["msg"]) for p in error.errors(include_input=False)]
+        raise ApiError(400, "invalid_request", "The request has invalid fields.", details) from None
+
+
+def _field(name: str, kind: Any, info: FieldInfo, **default: Any) -> StrawberryField:
+    field: StrawberryField = strawberry.field(graphql_type=kind, description=info.description, **default)
+    field.python_name = name
+    return field
+
+
+def _graphql_type(name: str, info: FieldInfo, large: bool) -> Any:
+    kind: Any = next(part for part in _parts(info.annotation) if part is not NoneType)
+    if kind is str and name.endswith("_id"):
+        kind = strawberry.ID
+    elif kind is int and large:
+        kind = BigInt
+    elif kind is AwareDatetime:
+        kind = datetime
+    return kind | None if NoneType in _parts(info.annotation) else kind
+
+
+def _largest(info: FieldInfo) -> float:
+    """The upper bound among the constraints of a field."""
+    bounds = [part for part in (*_parts(info.annotation), *info.metadata) if isinstance(part, Le | Lt)]
+    return max((float(str(b.le if isinstance(b, Le) else b.lt)) for b in bounds), default=0)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """The plain types and constraints that an annotation is composed of."""
+    if get_origin(annotation) in (Annotated, None) and not get_args(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)

@@ -1,0 +1,67 @@
+"""Errors as GraphQL shows them: `extensions.code` is the contract's code, and internals stay inside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphql import GraphQLError
+from strawberry.extensions import SchemaExtension
+from strawberry.utils.str_converters import to_camel_case
+
+from leadvibe.errors import ApiError
+
+_log = logging.getLogger(__name__)
+
+
+class ContractErrors(SchemaExtension):
+    """Gives every error its code, and hides the text of what was not meant for clients."""
+
+    _streamed = False
+
+    def on_operation(self) -> Iterator[None]:
+        yield
+        # What a stream sends was treated message by message.
+        if not self._streamed:
+            _treat(self.execution_context.result)
+
+    def on_stream_result(self, result: Any) -> Iterator[None]:
+        self._streamed = True
+        _treat(result)
+        yield
+
+
+def _treat(result: Any) -> None:
+    if errors := getattr(result, "errors", None):
+        result.errors = [shown(error) for error in errors]
+
+
+def shown(error: GraphQLError) -> GraphQLError:
+    """The error with code and details; one that is a failure of the server is logged and masked."""
+    cause = error.original_error
+    if isinstance(cause, ApiError):
+        return _rewritten(error, cause.message, _extensions(cause))
+    if cause is None or isinstance(cause, GraphQLError):
+        # The document is not of this schema, or a value is not of its type.
+        return _rewritten(error, error.message, {"code": "invalid_query"})
+    _log.error("GraphQL operation failed at %s", error.path, exc_info=cause)
+    return _rewritten(error, "The server failed to answer; it has logged why.", {"code": "internal_error"})
+
+
+def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
+    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+
+
+def _extensions(error: ApiError) -> dict[str, Any]:
+    extensions: dict[str, Any] = {"code": error.code}
+    if error.details:
+        extensions["details"] = problems(error)
+    if error.retry_after is not None:
+        extensions["retryAfter"] = error.retry_after
+    return extensions
+
+
+def problems(error: ApiError) -> Sequence[dict[str, str]]:
+    """`details` with the names of fields as GraphQL spells them."""
+    return [{"field": to_camel_case(d.field), "message": d.message} for d in error.details]

@@ -1,0 +1,154 @@
+"""Leads: the connection, one lead, search, and the score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+
+from leadvibe.resolvers import leads
+from leadvibe.resolvers.leads import primary_of
+from leadvibe.schema.context import Info
+from leadvibe.schema.fields import field
+from leadvibe.schema.paging import After, Connection, First, checked, connection
+from leadvibe.schema.scalars import BigInt
+from leadvibe.scoring.levels import level_of
+from leadvibe.store import lead_queries, tables
+
+
+@strawberry.enum(description="Orders of a lead list, each with the highest or latest first.")
+class LeadOrder(Enum):
+    SCORE = strawberry.enum_value("score", description="By score, then by latest event.")
+    LAST_EVENT = strawberry.enum_value("last_event_at", description="By latest event.")
+    CREATED = strawberry.enum_value("created_at", description="By when the lead was first seen.")
+
+
+@strawberry.type(description="A lead's score in one ruleset.")
+class RulesetScore:
+    ruleset_id: strawberry.ID = strawberry.field(description="The ruleset.")
+    ruleset_name: str = strawberry.field(description="Its name.")
+    score: BigInt = strawberry.field(description="The lead's score in it.")
+
+
+@strawberry.type(description="A person inside one organisational unit.")
+class Lead:
+    lead_id: strawberry.ID = strawberry.field(description="Opaque text, chosen by the client or made by the server.")
+    score: BigInt = strawberry.field(description="Score of the primary engagement ruleset.")
+    metadata: dict[str, Any] = strawberry.field(description="What else is known of the lead.")
+    account_id: strawberry.ID | None = strawberry.field(description="The account the lead belongs to.")
+    owner_id: strawberry.ID | None = strawberry.field(description="Who looks after the lead.")
+    owner_name: str | None = strawberry.field(description="The owner's name.")
+    merged_into: strawberry.ID | None = strawberry.field(description="The lead that took this one over, if any did.")
+    last_event_at: datetime | None = strawberry.field(description="Time of the latest event.")
+    last_event_type: str | None = strawberry.field(description="Type of the latest event.")
+    created_at: datetime = strawberry.field(description="When the lead was first seen.")
+    updated_at: datetime = strawberry.field(description="When the lead last changed.")
+    scores: strawberry.Private[Mapping[str, int]]
+
+    @classmethod
+    def of(cls, row: tables.Lead) -> Lead:
+        return cls(
+            lead_id=strawberry.ID(row.lead_id),
+            score=BigInt(row.score),
+            metadata=row.lead_metadata,
+            account_id=_id(row.account_id),
+            owner_id=_id(row.owner_id),
+            owner_name=row.owner_name,
+            merged_into=_id(row.merged_into),
+            last_event_at=row.last_event_at,
+            last_event_type=row.last_event_type,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            scores=row.scores,
+        )
+
+    @field
+    async def ruleset_id(self, info: Info) -> strawberry.ID | None:
+        """The primary engagement ruleset, whose score is `score`."""
+        return _id(primary_of(await info.context.rulesets()))
+
+    @field
+    async def engagement_level(self, info: Info) -> str | None:
+        """Name of the level that the score falls into."""
+        level = level_of(await info.context.levels(), self.score)
+        return level.name if level else None
+
+    @field
+    async def engagement_scores(self, info: Info) -> list[RulesetScore]:
+        """The scores of all engagement rulesets in which the lead has one."""
+        return [
+            RulesetScore(ruleset_id=strawberry.ID(row.ruleset_id), ruleset_name=row.name, score=BigInt(score))
+            for row in await info.context.rulesets()
+            if (score := self.scores.get(row.ruleset_id)) is not None
+        ]
+
+
+@strawberry.type(description="A lead that a search found.")
+class LeadMatch:
+    id: strawberry.ID = strawberry.field(description="The lead.")
+    match_type: str = strawberry.field(description="What matched: `id` or `alias`.")
+    best_alias: str | None = strawberry.field(description="The alias that best names the lead.")
+    engagement_level: str | None = strawberry.field(description="Name of its engagement level.")
+    profile_level: str | None = strawberry.field(description="Name of its profile level.")
+
+
+@strawberry.input(description="Which leads a list shows; what is left out does not filter.")
+class LeadFilter:
+    min_score: BigInt | None = strawberry.field(default=None, description="Lowest score.")
+    max_score: BigInt | None = strawberry.field(default=None, description="Highest score.")
+    event_type: str | None = strawberry.field(default=None, description="Type of the lead's latest event.")
+    created_from: datetime | None = strawberry.field(default=None, description="First seen at this time or later.")
+    created_to: datetime | None = strawberry.field(default=None, description="First seen before this time.")
+    active_since: datetime | None = strawberry.field(default=None, description="Latest event at this time or later.")
+    lead_ids: list[strawberry.ID] | None = strawberry.field(default=None, description="Only these leads.")
+
+    def as_condition(self) -> lead_queries.LeadFilter:
+        return lead_queries.LeadFilter(**vars(self))
+
+
+@strawberry.type
+class LeadQueries:
+    @field
+    async def leads(
+        self,
+        info: Info,
+        first: First = 50,
+        after: After = None,
+        filter: Annotated[LeadFilter | None, strawberry.argument(description="Which leads.")] = None,
+        order_by: Annotated[LeadOrder, strawberry.argument(description="In which order.")] = LeadOrder.SCORE,
+    ) -> Connection[Lead]:
+        """The unit's leads, page by page, without those merged away."""
+        wanted = filter.as_condition() if filter else lead_queries.LeadFilter()
+        order = lead_queries.LeadOrder(order_by.value)
+        page = await leads.list_leads(info.context, wanted, order, limit=checked(first), after=after)
+        return connection(page, [Lead.of(row) for row in page.rows], after)
+
+    @field
+    async def lead(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The lead's id.")]
+    ) -> Lead | None:
+        """One lead; null, with an error `not_found`, when the unit has none of this id."""
+        return Lead.of(await leads.get_lead(info.context, id))
+
+    @field
+    async def search_leads(
+        self, info: Info, q: Annotated[str, strawberry.argument(description="At least two characters.")]
+    ) -> list[LeadMatch]:
+        """Up to 10 leads whose id begins with the text or whose alias contains it."""
+        return [
+            LeadMatch(
+                id=strawberry.ID(match.id),
+                match_type=match.match_type,
+                best_alias=match.best_alias,
+                engagement_level=match.engagement_level,
+                profile_level=match.profile_level,
+            )
+            for match in await leads.search_leads(info.context, q)
+        ]
+
+
+def _id(text: str | None) -> strawberry.ID | None:
+    return None if text is None else strawberry.ID(text)

@@ -1,0 +1,63 @@
+"""Relay connections: https://relay.dev/graphql/connections.htm"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+import strawberry
+
+from leadvibe.errors import bad_request
+from leadvibe.store.paging import Page
+
+T = TypeVar("T")
+
+# The reference's largest page.
+MOST_NODES = 500
+
+First = Annotated[int, strawberry.argument(description=f"How many to answer, 1 to {MOST_NODES}.")]
+After = Annotated[str | None, strawberry.argument(description="Continue behind this cursor.")]
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(description="Whether more follow behind `endCursor`.")
+    has_previous_page: bool = strawberry.field(description="Whether the page began behind a cursor.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first node.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last node: pass it as `after`.")
+
+
+@strawberry.type(description="A node and its place in the list.")
+class Edge(Generic[T]):
+    node: T = strawberry.field(description="The node.")
+    cursor: str = strawberry.field(description="The node's place: the list continues behind it.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = strawberry.field(description="The nodes with their cursors.")
+    nodes: list[T] = strawberry.field(description="The nodes alone.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+    total_count: int = strawberry.field(description="How many the list has, over all pages.")
+
+
+def checked(first: int) -> int:
+    """400 unless the page has a size the server answers."""
+    if not 1 <= first <= MOST_NODES:
+        raise bad_request(f"A page has 1 to {MOST_NODES} nodes.", first=f"must be 1 to {MOST_NODES}")
+    return first
+
+
+def connection(page: Page[Any], nodes: list[T], after: str | None) -> Connection[T]:
+    """The connection of a page whose rows have become `nodes`."""
+    cursors = page.cursors
+    return Connection(
+        edges=[Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)],
+        nodes=nodes,
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=after is not None,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        ),
+        total_count=page.total,
+    )

@@ -1,0 +1,56 @@
+"""The schema: all nouns put together. `sdl()` is what `schema.graphql` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import strawberry
+from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter
+from strawberry.tools import create_type
+from strawberry.types.execution import ExecutionContext
+from strawberry.types.field import StrawberryField
+
+from leadvibe.schema import families
+from leadvibe.schema.context import OperationContext
+from leadvibe.schema.errors import ContractErrors
+from leadvibe.schema.events import EventMutations, EventQueries
+from leadvibe.schema.leads import LeadQueries
+from leadvibe.schema.scalars import CONFIG
+from leadvibe.schema.subscriptions import Subscription
+from leadvibe.schema.units import UnitMutations
+
+# Far above what the widest sensible query needs (GraphiQL's introspection is the deepest: 13), far
+# below what hurts. An array of events belongs into variables, which are not counted.
+_MOST_DEPTH, _MOST_TOKENS, _MOST_ALIASES = 15, 10_000, 50
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(self, errors: list[Any], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: ContractErrors logs what is a failure of the server, and only that."""
+
+
+def _root(name: str, description: str, *parts: Any, fields: Sequence[StrawberryField]) -> Any:
+    """A root type with the fields of all nouns."""
+    own = [field for part in parts for field in part.__strawberry_definition__.fields]
+    return create_type(name, [*own, *fields], description=description)
+
+
+SCHEMA = _Schema(
+    query=_root("Query", "What can be asked.", LeadQueries, EventQueries, fields=families.QUERIES),
+    mutation=_root("Mutation", "What can be done.", EventMutations, UnitMutations, fields=families.MUTATIONS),
+    subscription=Subscription,
+    config=CONFIG,
+    extensions=[
+        OperationContext,
+        ContractErrors,
+        lambda: QueryDepthLimiter(max_depth=_MOST_DEPTH),
+        lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
+        lambda: MaxAliasesLimiter(max_alias_count=_MOST_ALIASES),
+    ],
+)
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language."""
+    return SCHEMA.as_str() + "\n"

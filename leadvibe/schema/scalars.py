@@ -1,0 +1,51 @@
+"""The scalars of the schema besides GraphQL's own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.schema.config import StrawberryConfig
+
+# A whole number that may need more than the 32 bits of Int: scores and milliseconds.
+BigInt = NewType("BigInt", int)
+
+
+def _big_int(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    raise GraphQLError("A BigInt is a whole number of at most 64 bits.")
+
+
+def _time(value: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise GraphQLError("A DateTime is RFC 3339 text, such as 2026-03-01T12:00:00Z.") from None
+    if time.tzinfo is None:
+        raise GraphQLError("A DateTime needs its offset: end it with Z for UTC.")
+    return time
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+CONFIG = StrawberryConfig(
+    scalar_map={
+        dict[str, Any]: strawberry.scalar(name="JSON", description="Any JSON value; here always an object."),
+        BigInt: strawberry.scalar(
+            name="BigInt",
+            description="A whole number of up to 64 bits, written as a JSON number.",
+            parse_value=_big_int,
+        ),
+        datetime: strawberry.scalar(
+            name="DateTime",
+            description="A time as RFC 3339 text; answers are in UTC and end with Z.",
+            serialize=_rfc3339,
+            parse_value=_time,
+        ),
+    }
+)
