@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 from leadvibe.scoring import surge, velocity
 from leadvibe.scoring.model import (
+    DECAY,
     Contribution,
     Event,
     LeadState,
@@ -26,8 +28,8 @@ def apply(config: UnitConfig, lead: LeadState, event: Event) -> Outcome:
 
     Brings `lead` up to date. The caller hands in a lead's events one after another, by `seq`.
     """
-    if event.recorded is not None:
-        return Outcome(contributions=_recorded(config, lead, event.recorded))
+    if event.event_type == DECAY:
+        return Outcome(contributions=_recorded(config, lead, event.recorded or {}))
     if config.ceilings.get(event.event_type) == "observe":
         _seen(lead, event)
         return Outcome(observed=True)
@@ -38,11 +40,21 @@ def apply(config: UnitConfig, lead: LeadState, event: Event) -> Outcome:
         past, reason, taken_back = _filter(config, lead, event)
     before = lead.scores
     lead.scores = _take_back(config, before, taken_back)
-    boosts: dict[str, tuple[int, Rule]] = {}
+    gains: dict[str, _Gain] = {}
     if reason is None:
-        boosts = _score(config, lead, event, past)
+        gains = _score(config, lead, event)
         _seen(lead, event)
-    return Outcome(reason, False, _contributions(before, lead.scores, boosts), taken_back)
+        if past is not None:
+            past.deltas = {ruleset_id: gain.earned for ruleset_id, gain in gains.items() if gain.earned}
+    return Outcome(reason, False, _contributions(before, lead.scores, gains), taken_back)
+
+
+class _Gain(NamedTuple):
+    """What a rule gave: the effective points, the surge part of the nominal ones, and the rule."""
+
+    earned: int
+    boost: int
+    rule_id: str
 
 
 def _seen(lead: LeadState, event: Event) -> None:
@@ -56,8 +68,8 @@ def _recorded(config: UnitConfig, lead: LeadState, deltas: Mapping[str, int]) ->
     scores = dict(lead.scores)
     for ruleset_id, delta in deltas.items():
         before = scores.get(ruleset_id, 0)
-        scores[ruleset_id] = _floored(config, before + delta)
-        contributions[ruleset_id] = Contribution(scores[ruleset_id] - before, before, scores[ruleset_id])
+        after = scores[ruleset_id] = _floored(config, before + delta)
+        contributions[ruleset_id] = Contribution(after - before, before, after, after - before)
     lead.scores = scores
     return contributions
 
@@ -109,28 +121,22 @@ def _take_back(config: UnitConfig, scores: dict[str, int], taken_back: tuple[Pas
     return {ruleset_id: _floored(config, score) for ruleset_id, score in reduced.items()}
 
 
-def _score(config: UnitConfig, lead: LeadState, event: Event, past: Past | None) -> dict[str, tuple[int, Rule]]:
-    """Takes the event into the session and adds the points of every rule that counts for it.
-
-    Returns the surge part and the rule by ruleset, for all rulesets in which a rule counted.
-    """
+def _score(config: UnitConfig, lead: LeadState, event: Event) -> dict[str, _Gain]:
+    """Takes the event into the session and adds the points of every rule that counts for it."""
     factor = _session(config.surge, lead, event)
-    boosts: dict[str, tuple[int, Rule]] = {}
+    gains: dict[str, _Gain] = {}
+    before = lead.scores
     for ruleset in config.rulesets:
         rule = ruleset.rules.get(event.event_type)
         if rule is None or not (_holds(ruleset, event) and _holds(rule, event)):
             continue
+        if lead.scores is before:
+            lead.scores = dict(before)
         points = surge.boosted(rule.weight, factor)
-        boosts[ruleset.ruleset_id] = (points - rule.weight, rule)
-    if boosts:
-        before = lead.scores
-        lead.scores = dict(before)
-        for ruleset_id, (boost, rule) in boosts.items():
-            old = before.get(ruleset_id, 0)
-            new = lead.scores[ruleset_id] = _floored(config, old + rule.weight + boost)
-            if past is not None and new != old:
-                past.deltas[ruleset_id] = new - old
-    return boosts
+        old = before.get(ruleset.ruleset_id, 0)
+        new = lead.scores[ruleset.ruleset_id] = _floored(config, old + points)
+        gains[ruleset.ruleset_id] = _Gain(new - old, points - rule.weight, rule.rule_id)
+    return gains
 
 
 def _session(policy: SurgePolicy, lead: LeadState, event: Event) -> float:
@@ -155,15 +161,16 @@ def _floored(config: UnitConfig, score: int) -> int:
 
 
 def _contributions(
-    before: Mapping[str, int], after: Mapping[str, int], boosts: Mapping[str, tuple[int, Rule]]
+    before: Mapping[str, int], after: Mapping[str, int], gains: Mapping[str, _Gain]
 ) -> dict[str, Contribution]:
     """Every ruleset whose score moved, or in which a rule counted."""
+    contributions: dict[str, Contribution] = {}
     if before is after:
-        return {}
-    contributions = {}
+        return contributions
     for ruleset_id, new in after.items():
-        old = before.get(ruleset_id, 0)
-        boost, rule = boosts.get(ruleset_id, (0, None))
-        if new != old or rule is not None:
-            contributions[ruleset_id] = Contribution(new - old, old, new, boost, rule.rule_id if rule else None)
+        old, gain = before.get(ruleset_id, 0), gains.get(ruleset_id)
+        if gain is not None:
+            contributions[ruleset_id] = Contribution(new - old, old, new, *gain)
+        elif new != old:
+            contributions[ruleset_id] = Contribution(new - old, old, new, 0)
     return contributions

@@ -133,12 +133,14 @@ class LeadState:
 class Contribution:
     """What one event did to one ruleset's score: `after − before == delta`; `boost` of it is surge.
 
-    A take-back of a grouped burst is part of the delta of the event that caused it.
+    A take-back of a grouped burst is part of the delta of the event that caused it; `earned` is what
+    the event itself gave, and what taking it back reverses.
     """
 
     delta: int
     before: int
     after: int
+    earned: int
     boost: int = 0
     rule_id: str | None = None
 
