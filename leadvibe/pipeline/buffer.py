@@ -1,0 +1,173 @@
+"""The ingest buffer of an API process: many waiting requests share one commit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from leadvibe import metrics
+from leadvibe.errors import ApiError, conflict, unavailable
+from leadvibe.pipeline.events import IncomingEvent
+from leadvibe.store.database import Database
+from leadvibe.store.queue import WAKE_CHANNEL, AnyConnection, claim_keys, enqueue
+
+# A flush takes what waits, up to this many events: some 10 ms of COPY.
+_MOST_IN_A_FLUSH = 5_000
+# Units whose flushes may run at once; each takes a connection of the pool.
+_UNITS_AT_ONCE = 4
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The event is on disk. `duplicate`: it was before, and `event_id` is the one of that time."""
+
+    event_id: str
+    duplicate: bool = False
+
+
+Result = Receipt | ApiError
+
+
+@dataclass(slots=True)
+class _Group:
+    """The events of one request, and who waits for them."""
+
+    events: Sequence[IncomingEvent]
+    done: asyncio.Future[list[Result]]
+
+
+class IngestBuffer:
+    """Group commit without a timer: while a unit's flush runs, the next one fills.
+
+    Holds at most `capacity` events; beyond that it answers 503, so that a slow disk cannot fill the
+    memory.
+    """
+
+    def __init__(self, database: Database, capacity: int) -> None:
+        self._database, self._capacity = database, capacity
+        self._units: dict[str, deque[_Group]] = {}
+        self._flushes: dict[str, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(_UNITS_AT_ONCE)
+        self._waiting = 0
+        self._open = False
+
+    async def start(self) -> None:
+        self._open = True
+
+    async def stop(self) -> None:
+        """Takes nothing more and returns when all that was taken is on disk."""
+        self._open = False
+        await asyncio.gather(*self._flushes.values())
+
+    async def accept(self, unit_id: str, events: Sequence[IncomingEvent]) -> list[Result]:
+        """A receipt or error for each event, in their order, once the good ones are on disk.
+
+        Raises 503 when the buffer is full or closed, or the database fails: nothing was accepted then,
+        except if the connection broke during the commit; a retry with an `event_id` is safe in any case.
+        """
+        if not events:
+            return []
+        if not self._open:
+            raise unavailable("The server is stopping; send the events again.", "stopping")
+        if self._waiting + len(events) > self._capacity:
+            raise unavailable("More events arrive than can be written; send these again.")
+        group = _Group(events, asyncio.get_running_loop().create_future())
+        self._waiting += len(events)
+        self._units.setdefault(unit_id, deque()).append(group)
+        if unit_id not in self._flushes:
+            self._flushes[unit_id] = asyncio.create_task(self._flush(unit_id), name=f"flush {unit_id}")
+        return await group.done
+
+    async def _flush(self, unit_id: str) -> None:
+        """Writes until nothing waits for this unit."""
+        waiting = self._units[unit_id]
+        while waiting:
+            async with self._slots:
+                groups = _take(waiting)
+                try:
+                    await self._write(unit_id, groups)
+                finally:
+                    self._waiting -= sum(len(group.events) for group in groups)
+        del self._units[unit_id], self._flushes[unit_id]
+
+    async def _write(self, unit_id: str, groups: list[_Group]) -> None:
+        """One transaction for all groups; if their data is refused, one for each, so that none fails
+        for its neighbour."""
+        try:
+            async with self._database.pool.acquire() as connection:
+                results = await _commit(connection, unit_id, [event for group in groups for event in group.events])
+        except asyncpg.DataError as error:
+            if len(groups) > 1:
+                for group in groups:
+                    await self._write(unit_id, [group])
+            else:
+                _log.exception("The database refused an event that passed validation.")
+                _fail(groups[0], ApiError(400, "invalid_event", f"The event cannot be stored: {error}"))
+            return
+        except Exception:
+            _log.exception("Events of %s could not be written.", unit_id)
+            for group in groups:
+                _fail(group, unavailable("The database does not answer; send the events again.", "unavailable"))
+            return
+        for group in groups:
+            mine, results = results[: len(group.events)], results[len(group.events) :]
+            if not group.done.done():  # the client may have left
+                group.done.set_result(mine)
+
+
+def _take(waiting: deque[_Group]) -> list[_Group]:
+    groups = [waiting.popleft()]
+    size = len(groups[0].events)
+    while waiting and size + len(waiting[0].events) <= _MOST_IN_A_FLUSH:
+        groups.append(waiting.popleft())
+        size += len(groups[-1].events)
+    return groups
+
+
+def _fail(group: _Group, error: ApiError) -> None:
+    if not group.done.done():
+        group.done.set_exception(error)
+
+
+async def _commit(connection: AnyConnection, unit_id: str, events: list[IncomingEvent]) -> list[Result]:
+    async with connection.transaction():
+        results = await _known(connection, unit_id, events)
+        fresh = [event for event, result in zip(events, results, strict=True) if result is None]
+        if fresh:
+            await enqueue(connection, unit_id, fresh)
+    if fresh:
+        metrics.events_ingested.inc(len(fresh))
+        # A statement of its own: it only saves the worker its next look.
+        await connection.execute(f"NOTIFY {WAKE_CHANNEL}")
+    return [result or Receipt(event.event_id) for event, result in zip(events, results, strict=True)]
+
+
+async def _known(connection: AnyConnection, unit_id: str, events: list[IncomingEvent]) -> list[Result | None]:
+    """For each event, what its key says: None is new, a Receipt a duplicate, an ApiError a conflict."""
+    firsts: dict[str, IncomingEvent] = {}
+    for event in events:
+        if event.key is not None:
+            firsts.setdefault(event.key, event)
+    if not firsts:
+        return [None] * len(events)
+    before = await claim_keys(connection, unit_id, dict(firsts))
+
+    def verdict(event: IncomingEvent) -> Result | None:
+        if event.key is None:
+            return None
+        first = firsts[event.key]
+        digest, event_id = before.get(event.key, (first.digest, first.event_id))
+        if event is first and event.key not in before:
+            return None
+        if digest != event.digest:
+            return conflict("This key was used for an event with other content.", "idempotency_conflict")
+        return Receipt(event_id, duplicate=True)
+
+    return [verdict(event) for event in events]

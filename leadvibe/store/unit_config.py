@@ -1,0 +1,88 @@
+"""A unit's scoring configuration, from its tables to what the scoring core takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, UnitConfig, VelocityFilter
+from leadvibe.scoring.surge import STANDARD
+from leadvibe.store.queue import AnyConnection
+
+
+async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
+    rulesets = await connection.fetch(
+        """
+        SELECT ruleset_id, is_primary, active, start_at, end_at FROM rulesets
+        WHERE unit_id = $1 AND surface = 'engagement' ORDER BY created_at, ruleset_id
+        """,
+        unit_id,
+    )
+    return UnitConfig(
+        rulesets=await _rulesets(connection, unit_id, [row for row in rulesets if row["active"]]),
+        filters=await _filters(connection, unit_id),
+        surge=await _surge(connection, unit_id),
+        allow_negative_scores=await _allow_negative(connection, unit_id),
+        ceilings=await _ceilings(connection, unit_id),
+        primary_ruleset_id=next((row["ruleset_id"] for row in rulesets if row["is_primary"]), None),
+    )
+
+
+async def _rulesets(connection: AnyConnection, unit_id: str, active: list[Any]) -> tuple[Ruleset, ...]:
+    rows = await connection.fetch(
+        "SELECT rule_id, ruleset_id, event_type, weight, start_at, end_at FROM rules WHERE unit_id = $1 AND active",
+        unit_id,
+    )
+    rules: dict[str, dict[str, Rule]] = {row["ruleset_id"]: {} for row in active}
+    for row in rows:
+        if row["ruleset_id"] in rules:
+            rule = Rule(row["rule_id"], row["event_type"], row["weight"], row["start_at"], row["end_at"])
+            rules[row["ruleset_id"]][row["event_type"]] = rule
+    return tuple(Ruleset(row["ruleset_id"], rules[row["ruleset_id"]], row["start_at"], row["end_at"]) for row in active)
+
+
+async def _filters(connection: AnyConnection, unit_id: str) -> dict[str, tuple[VelocityFilter, ...]]:
+    rows = await connection.fetch(
+        """
+        SELECT filter_id, event_type, count_threshold, time_window_ms, group_events FROM velocity_filters
+        WHERE unit_id = $1 ORDER BY created_at, filter_id
+        """,
+        unit_id,
+    )
+    filters: dict[str, tuple[VelocityFilter, ...]] = {}
+    for row in rows:
+        filters[row["event_type"]] = (*filters.get(row["event_type"], ()), VelocityFilter(*row))
+    return filters
+
+
+async def _surge(connection: AnyConnection, unit_id: str) -> SurgePolicy:
+    row = await connection.fetchrow(
+        "SELECT mode, bands, idle_reset_seconds, multiplier_cap FROM surge_policies WHERE unit_id = $1", unit_id
+    )
+    if row is None:
+        return STANDARD
+    bands = tuple(Band(band["min_events"], band["max_events"], band["multiplier"]) for band in row["bands"])
+    return SurgePolicy(row["mode"], bands, row["idle_reset_seconds"], row["multiplier_cap"])
+
+
+async def _allow_negative(connection: AnyConnection, unit_id: str) -> bool:
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT o.allow_negative_scores FROM org_units u JOIN organisations o ON o.org_id = u.org_id
+            WHERE u.unit_id = $1
+            """,
+            unit_id,
+        )
+    )
+
+
+async def _ceilings(connection: AnyConnection, unit_id: str) -> dict[str, Scope]:
+    """Event types below `activate`; a hidden one counts as observed."""
+    rows = await connection.fetch(
+        """
+        SELECT name, CASE WHEN hidden THEN 'observe' ELSE max_processing_scope END AS scope FROM event_types
+        WHERE unit_id = $1 AND (hidden OR max_processing_scope <> 'activate')
+        """,
+        unit_id,
+    )
+    return {row["name"]: row["scope"] for row in rows}
