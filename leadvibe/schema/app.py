@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
+from json import JSONDecodeError
 from pathlib import Path
 
 import orjson
@@ -24,6 +25,7 @@ from strawberry.types.unset import UnsetType
 from leadvibe.errors import ApiError, too_large
 from leadvibe.schema.context import GraphQLContext
 from leadvibe.schema.root import SCHEMA
+from leadvibe.schema.sockets import SocketHandler
 
 # As for REST: 2,000 events of 8 KB.
 _LARGEST_BODY = 16 * 1024 * 1024
@@ -32,6 +34,8 @@ _INIT_SECONDS = 10
 
 class Door(GraphQL[GraphQLContext, None]):
     """Strawberry's ASGI application with this server's credentials, error body and GraphiQL page."""
+
+    graphql_transport_ws_handler_class = SocketHandler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +64,11 @@ class Door(GraphQL[GraphQLContext, None]):
         return HTMLResponse(_page())
 
     def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)
+        """Requests and messages alike are objects; whatever else is told like malformed JSON."""
+        value = orjson.loads(data)
+        if not isinstance(value, dict):
+            raise JSONDecodeError("not an object", "", 0)
+        return value
 
     def encode_json(self, data: object) -> str:
         return orjson.dumps(data).decode()  # text: a WebSocket client expects no binary frames

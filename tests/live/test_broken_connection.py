@@ -14,7 +14,8 @@ from leadvibe.live.bus import bus_of
 from leadvibe.live.hub import Hub
 from leadvibe.live.publisher import Publisher
 from leadvibe.store.database import Database
-from tests.live.conftest import EventLog, ids, take
+from tests.live.conftest import ids, take
+from tests.live.event_log import EventLog
 
 _BUS = "query LIKE '%LISTEN%' OR query LIKE '%pg_notify%'"
 

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack
 
 from leadvibe.live.hub import Hub
 from leadvibe.store.database import Database
-from tests.live.conftest import OTHER, PRIMARY, EventLog, ids, take
+from tests.live.conftest import ids, take
+from tests.live.event_log import OTHER, PRIMARY, EventLog
 
 
 async def test_a_subscriber_sees_what_is_scored_from_now_on(hub: Hub, log: EventLog) -> None:

@@ -6,7 +6,8 @@ import asyncio
 
 from leadvibe.live.hub import Hub, Lagged
 from leadvibe.store.database import Database
-from tests.live.conftest import EventLog, ids, take
+from tests.live.conftest import ids, take
+from tests.live.event_log import EventLog
 
 
 async def test_a_slow_subscriber_is_told_and_misses_nothing(

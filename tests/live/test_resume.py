@@ -10,7 +10,8 @@ import pytest
 from leadvibe.errors import ApiError
 from leadvibe.live.hub import Hub, Lagged, LiveEvent
 from leadvibe.live.sse import frames
-from tests.live.conftest import EventLog, ids, take
+from tests.live.conftest import ids, take
+from tests.live.event_log import EventLog
 
 _EVENTS = [
     {},

@@ -1,0 +1,30 @@
+"""graphql-transport-ws: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+
+from leadvibe.schema.context import GraphQLContext
+
+
+class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
+    """Strawberry's protocol handler, which takes the shape of messages on trust."""
+
+    async def handle_message(self, message: Any) -> None:
+        payload = message.get("payload") if message.get("type") == "subscribe" else {"query": ""}
+        if _well_formed(payload) and isinstance(message.get("id", ""), str):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Failed to parse message")
+
+
+def _well_formed(payload: Any) -> bool:
+    """Whether it is the payload of a subscribe message: a query, and what else the protocol allows."""
+    return (
+        isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )
