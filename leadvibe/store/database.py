@@ -34,9 +34,10 @@ async def _prepare(connection: Any) -> None:
     )
 
 
-async def connect(url: str) -> asyncpg.Connection[asyncpg.Record]:
+async def connect(url: str, application_name: str = "leadvibe") -> asyncpg.Connection[asyncpg.Record]:
     """One connection outside the pool, for LISTEN and for tools."""
-    connection = await asyncpg.connect(url, server_settings=SERVER_SETTINGS)
+    settings = SERVER_SETTINGS | {"application_name": application_name}
+    connection = await asyncpg.connect(url, server_settings=settings)
     await _prepare(connection)
     return connection
 

@@ -177,7 +177,8 @@ async def save_aliases(
         """
         INSERT INTO lead_aliases AS a (unit_id, alias_kind, normal_value, raw_value, alias_id, lead_id, created_at)
         SELECT $1, t.kind, t.value, t.raw, t.alias_id, t.lead_id, $7
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS t (kind, value, raw, alias_id, lead_id)
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) 
+             AS t (kind, value, raw, alias_id, lead_id)
         ON CONFLICT (unit_id, alias_kind, normal_value) DO NOTHING
         """,
         unit_id,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from asyncpg import Connection, Record
 from asyncpg.pool import PoolConnectionProxy
 
-AnyConnection = Connection[Record] | PoolConnectionProxy[Record]
+AnyConnection: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"
 
 # What wakes the workers, and the name by which their connections are known.
 WAKE_CHANNEL = "leadvibe_ingest"

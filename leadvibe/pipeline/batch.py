@@ -1,0 +1,137 @@
+"""One batch of one unit: who the events belong to, what they score, and what must be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from asyncpg import Record
+
+from leadvibe.ids import new_id
+from leadvibe.pipeline.channels import channel_of
+from leadvibe.scoring.engine import apply
+from leadvibe.scoring.model import Event, Outcome, UnitConfig
+from leadvibe.scoring.velocity import neighbours
+from leadvibe.store import event_log, lead_state
+from leadvibe.store.lead_state import AliasKey, BatchLead
+from leadvibe.store.queue import AnyConnection
+
+Row = Record
+
+
+@dataclass(slots=True)
+class People:
+    """The leads and aliases that a batch names, as they are known so far."""
+
+    leads: dict[str, BatchLead]
+    merged: dict[str, str]
+    aliases: dict[AliasKey, str]
+    new_aliases: dict[AliasKey, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    async def load(cls, connection: AnyConnection, unit_id: str, rows: Sequence[Row]) -> People:
+        keys = {(kind, normal) for row in rows for kind, _, normal in row["aliases"]}
+        aliases = await lead_state.load_aliases(connection, unit_id, keys) if keys else {}
+        lead_ids = {row["lead_id"] for row in rows if row["lead_id"] is not None} | set(aliases.values())
+        leads, merged = await lead_state.load_leads(connection, unit_id, lead_ids)
+        return cls(leads, merged, aliases)
+
+    def lead_of(self, row: Row) -> BatchLead:
+        """`lead_id` decides, else the first alias that is known, else it is a new lead."""
+        lead_id = row["lead_id"]
+        if lead_id is None:
+            known = (self.aliases.get((kind, normal)) for kind, _, normal in row["aliases"])
+            lead_id = next((found for found in known if found is not None), None) or new_id("ld")
+        while lead_id in self.merged:
+            lead_id = self.merged[lead_id]
+        return self.leads.get(lead_id) or BatchLead(lead_id, stored=False)
+
+    def attach(self, row: Row, lead: BatchLead) -> None:
+        """The lead now exists, and has the event's aliases as far as they are free."""
+        self.leads[lead.lead_id] = lead
+        lead.changed = True
+        for kind, raw, normal in row["aliases"]:
+            if (kind, normal) not in self.aliases:
+                self.aliases[kind, normal] = lead.lead_id
+                self.new_aliases[kind, normal] = raw, lead.lead_id
+
+
+async def load_history(
+    connection: AnyConnection, unit_id: str, config: UnitConfig, rows: Sequence[Row], people: People
+) -> None:
+    """Gives the leads of filtered events the part of their past that the filters look at."""
+    spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    for row in rows:
+        lead = people.lead_of(row) if row["event_type"] in config.filters else None
+        if lead is not None and lead.stored:
+            pair, at = (lead.lead_id, row["event_type"]), row["occurred_at"]
+            first, last = spans.get(pair, (at, at))
+            spans[pair] = min(first, at), max(last, at)
+    near = {event_type: neighbours(filters) for event_type, filters in config.filters.items()}
+    history = await lead_state.load_history(connection, unit_id, spans, near)
+    for (lead_id, event_type), past in history.items():
+        people.leads[lead_id].state.history[event_type] = past
+
+
+@dataclass(slots=True)
+class Scored:
+    """What a batch leaves to be written, beside the people it changed."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    taken_back: dict[int, datetime] = field(default_factory=dict)
+    event_types: set[str] = field(default_factory=set)
+
+
+def score(
+    unit_id: str, config: UnitConfig, rows: Iterable[Row], people: People, last_seq: int, now: datetime
+) -> Scored:
+    """Scores the events in their order; numbers them from `last_seq` + 1 on. Pure but for new ids."""
+    scored = Scored()
+    outcomes: list[tuple[int, Row, BatchLead, Outcome]] = []
+    for seq, row in enumerate(rows, last_seq + 1):
+        lead = people.lead_of(row)
+        outcome = apply(config, lead.state, Event(seq, row["event_type"], row["occurred_at"]))
+        # A suppressed event brings no lead into being.
+        if lead.stored or outcome.suppression_reason is None:
+            people.attach(row, lead)
+            lead.stored = True
+        for past in outcome.taken_back:
+            scored.taken_back[past.seq] = past.at
+        scored.event_types.add(row["event_type"])
+        outcomes.append((seq, row, lead, outcome))
+    for seq, row, lead, outcome in outcomes:
+        # An event may be taken back by a later one of its own batch.
+        reason = "inorganic_grouped" if scored.taken_back.pop(seq, None) else outcome.suppression_reason
+        scored.rows.append(
+            (
+                unit_id,
+                row["occurred_at"],
+                seq,
+                row["event_id"],
+                lead.lead_id if lead.stored else None,
+                row["event_type"],
+                channel_of(row["event_type"], row["metadata"]),
+                row["metadata"],
+                reason,
+                outcome.observed,
+                event_log.stored_scores(outcome.contributions),
+                row["received_at"],
+                now,
+            )
+        )
+    return scored
+
+
+async def save(
+    connection: AnyConnection, unit_id: str, scored: Scored, people: People, primary: str | None, now: datetime
+) -> None:
+    await event_log.append(connection, scored.rows)
+    changed = [lead for lead in people.leads.values() if lead.changed]
+    await lead_state.save_leads(connection, unit_id, changed, primary, now)
+    if people.new_aliases:
+        await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
+    if scored.taken_back:
+        taken = [(at, seq) for seq, at in scored.taken_back.items()]
+        await event_log.mark_taken_back(connection, unit_id, taken)

@@ -1,0 +1,175 @@
+"""The scoring worker: takes batches off the queue, scores them, and tells who listens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import asyncpg
+from cachetools import LRUCache
+
+from leadvibe.pipeline import batch
+from leadvibe.pipeline.batch import People, Scored
+from leadvibe.scoring.model import UnitConfig
+from leadvibe.store import queue, unit_config
+from leadvibe.store.database import connect
+from leadvibe.store.event_log import name_event_types
+from leadvibe.store.partitions import Month, existing_months, make_partitions, month_of
+from leadvibe.store.queue import WAKE_CHANNEL, WORKER_NAME, AnyConnection, LaneState
+
+# How late an event is found whose wake-up was lost.
+_POLL_SECONDS = 1.0
+_LONGEST_BACKOFF_SECONDS = 10.0
+_UNITS_REMEMBERED = 10_000
+
+_log = logging.getLogger(__name__)
+
+
+class Publisher(Protocol):
+    async def publish(self, unit_id: str, from_seq: int, to_seq: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Events from_seq … to_seq of a unit are scored and committed."""
+
+    from_seq: int
+    to_seq: int
+
+    @property
+    def count(self) -> int:
+        return self.to_seq - self.from_seq + 1
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a worker remembers of a unit."""
+
+    version: int
+    config: UnitConfig
+    event_types: set[str] = field(default_factory=set)
+
+
+class _PartitionsMissing(Exception):
+    """The batch has events of months that the log has no partition for."""
+
+    def __init__(self, months: set[Month]) -> None:
+        self.months = months
+
+
+class Worker:
+    """Scores unit after unit while there is work, then sleeps until it is woken.
+
+    A crash at any point leaves every event either in the queue or scored: both are one transaction.
+    """
+
+    def __init__(self, database_url: str, publisher: Publisher, batch_size: int) -> None:
+        self._url, self._publisher, self._batch_size = database_url, publisher, batch_size
+        self._known: LRUCache[str, _Known] = LRUCache(_UNITS_REMEMBERED)
+        self._months: set[Month] = set()
+        self._woken = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Works until `stop` is set; finishes the batch at hand. Survives a database that goes away."""
+        backoff = 0.1
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                try:
+                    connection = await self.connect()
+                    try:
+                        backoff = 0.1
+                        await self._work(connection, stop, stopped)
+                    finally:
+                        await connection.close(timeout=5)
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    _log.warning("The database failed (%r); trying again in %.1f s.", error, backoff)
+                    await asyncio.wait({stopped}, timeout=backoff)
+                    backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+        finally:
+            stopped.cancel()
+            with suppress(asyncio.CancelledError):
+                await stopped
+
+    async def connect(self) -> Any:
+        """The worker's one connection: it listens for wake-ups and shows that a worker is alive."""
+        connection = await connect(self._url, application_name=WORKER_NAME)
+        await connection.add_listener(WAKE_CHANNEL, lambda *_: self._woken.set())
+        return connection
+
+    async def _work(self, connection: Any, stop: asyncio.Event, stopped: asyncio.Task[bool]) -> None:
+        while not stop.is_set():
+            self._woken.clear()
+            if not await self.run_once(connection):
+                woken = asyncio.create_task(self._woken.wait())
+                await asyncio.wait({woken, stopped}, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                woken.cancel()
+
+    async def run_once(self, connection: AnyConnection) -> int:
+        """Scores one batch of each unit that has work; the number of events scored."""
+        total = 0
+        for unit_id in await queue.units_with_work(connection):
+            result = await self._batch(connection, unit_id)
+            if result is not None:
+                total += result.count
+                await self._publisher.publish(unit_id, result.from_seq, result.to_seq)
+        return total
+
+    async def _batch(self, connection: AnyConnection, unit_id: str) -> BatchResult | None:
+        """One transaction; None when another worker has the lane, or nothing waits any more."""
+        try:
+            async with connection.transaction():
+                lane = await queue.lock_lane(connection, unit_id)
+                rows = await queue.claim(connection, unit_id, self._batch_size) if lane else []
+                if lane is None or not rows:
+                    return None
+                await self._need_partitions(connection, rows)
+                result = await self._score(connection, unit_id, lane, rows)
+        except _PartitionsMissing as missing:
+            await make_partitions(connection, missing.months)
+            return await self._batch(connection, unit_id)
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+            _log.info("A batch of %s is done again: %s", unit_id, error)
+            self._known.pop(unit_id, None)
+            return await self._batch(connection, unit_id)
+        except BaseException:
+            self._known.pop(unit_id, None)  # it may tell of event types that were never committed
+            raise
+        return result
+
+    async def _score(
+        self, connection: AnyConnection, unit_id: str, lane: LaneState, rows: Sequence[batch.Row]
+    ) -> BatchResult:
+        now = datetime.now(UTC)
+        known = await self._remember(connection, unit_id, lane.config_version)
+        people = await People.load(connection, unit_id, rows)
+        if known.config.filters:
+            await batch.load_history(connection, unit_id, known.config, rows, people)
+        scored: Scored = batch.score(unit_id, known.config, rows, people, lane.last_seq, now)
+        await batch.save(connection, unit_id, scored, people, known.config.primary_ruleset_id, now)
+        if new := scored.event_types - known.event_types:
+            await name_event_types(connection, unit_id, list(new), now)
+            known.event_types |= new
+        to_seq = lane.last_seq + len(rows)
+        await queue.advance_lane(connection, unit_id, to_seq)
+        return BatchResult(lane.last_seq + 1, to_seq)
+
+    async def _remember(self, connection: AnyConnection, unit_id: str, version: int) -> _Known:
+        """The unit's configuration; read anew when the lane says that it changed."""
+        known = self._known.get(unit_id)
+        if known is None or known.version != version:
+            known = self._known[unit_id] = _Known(version, await unit_config.load(connection, unit_id))
+        return known
+
+    async def _need_partitions(self, connection: AnyConnection, rows: Sequence[batch.Row]) -> None:
+        months = {month_of(row["occurred_at"]) for row in rows}
+        if months <= self._months:
+            return
+        self._months = await existing_months(connection)
+        if missing := months - self._months:
+            raise _PartitionsMissing(missing)
