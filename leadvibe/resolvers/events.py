@@ -73,6 +73,6 @@ async def list_events(
 
 
 def _client_key(header: str | None) -> str | None:
-    if header is not None and not 0 < len(header) <= _LONGEST_KEY:
+    if header is not None and (not 0 < len(header) <= _LONGEST_KEY or "\0" in header):
         raise bad_request(f"The Idempotency-Key must have 1 to {_LONGEST_KEY} characters.", code="invalid_key")
     return header

@@ -71,7 +71,8 @@ Info = StrawberryInfo[GraphQLContext, None]
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    """The text of a connection_init field; a NUL, which no header can carry, names nothing."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else None
 
 
 class OperationContext(SchemaExtension):

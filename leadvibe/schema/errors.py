@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphql import GraphQLError
+from sqlalchemy.exc import DBAPIError
 from strawberry.extensions import SchemaExtension
 from strawberry.utils.str_converters import to_camel_case
 
-from leadvibe.errors import ApiError
+from leadvibe.errors import ApiError, bad_request
+
+_NOT_IN_REPERTOIRE = "22021"
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ def _treat(result: Any) -> None:
 def shown(error: GraphQLError) -> GraphQLError:
     """The error with code and details; one that is a failure of the server is logged and masked."""
     cause = error.original_error
+    if _is_about_nul(cause):
+        cause = bad_request("A text has a NUL character, which nothing stored here has.")
     if isinstance(cause, ApiError):
         return _rewritten(error, cause.message, _extensions(cause))
     if cause is None or isinstance(cause, GraphQLError):
@@ -47,6 +52,11 @@ def shown(error: GraphQLError) -> GraphQLError:
         return _rewritten(error, error.message, {"code": "invalid_query"})
     _log.error("GraphQL operation failed at %s", error.path, exc_info=cause)
     return _rewritten(error, "The server failed to answer; it has logged why.", {"code": "internal_error"})
+
+
+def _is_about_nul(error: BaseException | None) -> bool:
+    """PostgreSQL's text has no NUL character; JSON's and GraphQL's has."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_IN_REPERTOIRE
 
 
 def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -113,6 +113,24 @@ async def test_a_socket_message_that_is_none_closes_the_socket(
     assert not caplog.records, "bad input is no failure of the server"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "query ($x: ID!) { lead(id: $x) { score } }",
+        "query ($x: ID!) { rules(rulesetId: $x) { ruleId } }",
+        "query ($x: String) { leads(filter: {eventType: $x}) { totalCount } }",
+        "query ($x: String!) { events(filter: {metadata: [{key: $x, value: $x}]}) { totalCount } }",
+        "mutation ($x: ID!) { deleteRule(id: $x) }",
+        "mutation ($x: ID!) { setActiveOu(ouId: $x) { unitId } }",
+        "mutation ($x: String!) { createRuleset(input: {name: $x}) { name } }",
+        'mutation ($x: String!) { ingestEvents(idempotencyKey: $x, events: [{eventType: "a"}]) { status } }',
+    ],
+)
+async def test_a_nul_character_is_refused(server: Server, acme: Bootstrapped, query: str) -> None:
+    answer = await server.ask(query, {"x": "a\0b"}, as_=acme)
+    assert answer["errors"][0]["extensions"]["code"] in ("invalid_request", "invalid_key")
+
+
 async def test_only_get_and_post_are_possible(server: Server) -> None:
     response = await server.http.put("/graphql", content=b"{}", headers=_JSON)
     assert (response.status_code, set(response.json())) == (405, {"error", "code"})

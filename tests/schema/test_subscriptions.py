@@ -133,10 +133,11 @@ async def test_wrong_credentials_close_the_socket(server: Server, payload: dict[
 
 
 async def test_a_foreign_unit_closes_the_socket(server: Server, acme: Bootstrapped, rival: Bootstrapped) -> None:
-    async with server.socket(bearer(acme) | {"X-Unit-Id": rival.unit_id}) as socket:
-        with pytest.raises(websockets.ConnectionClosed):
-            await socket.receive()
-        assert socket.connection.close_code == 4403
+    for unit_id in (rival.unit_id, "unit_none", acme.unit_id + "\0"):
+        async with server.socket(bearer(acme) | {"X-Unit-Id": unit_id}) as socket:
+            with pytest.raises(websockets.ConnectionClosed):
+                await socket.receive()
+            assert socket.connection.close_code == 4403
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"Authorization": 5}])
