@@ -88,6 +88,11 @@ def graphql_routes() -> list[BaseRoute]:
     ]
 
 
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language: what `schema.graphql` holds."""
+    return SCHEMA.as_str() + "\n"
+
+
 def _bounded(receive: Receive) -> Receive:
     """Ends a request with 413 as soon as its body is too large."""
     size = 0

@@ -1,4 +1,4 @@
-"""The schema: all nouns put together. `sdl()` is what `schema.graphql` holds."""
+"""The schema: all nouns put together."""
 
 from __future__ import annotations
 
@@ -49,8 +49,3 @@ SCHEMA = _Schema(
         lambda: MaxAliasesLimiter(max_alias_count=_MOST_ALIASES),
     ],
 )
-
-
-def sdl() -> str:
-    """The schema in GraphQL's schema definition language."""
-    return SCHEMA.as_str() + "\n"

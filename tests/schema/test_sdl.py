@@ -7,7 +7,8 @@ from pathlib import Path
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
 
-from leadvibe.schema.root import SCHEMA, sdl
+from leadvibe.schema.app import sdl
+from leadvibe.schema.root import SCHEMA
 
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
