@@ -117,6 +117,9 @@ class _Records:
             try:
                 yield self.line, next(csv.reader([text], strict=True), [])
             except csv.Error as error:
+                if len(self._lines) > 1:  # an open quote met one of a later row: that row may be good
+                    yield from self._give_up()
+                    return
                 yield self.line, f"The row is not valid CSV: {error}."
             self._next(len(self._lines))
         elif self._size > _LONGEST_RECORD:

@@ -1,0 +1,240 @@
+"""The `leadvibe` command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from leadvibe import processes
+from leadvibe.config import Settings
+from leadvibe.errors import ApiError
+from leadvibe.processes import CommandError, database_url, log_to_stderr
+from leadvibe.store.database import Database
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Leadvibe scores leads: engagement events in, live and explained scores out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+jobs = typer.Typer(help="Scheduled jobs.", no_args_is_help=True)
+app.add_typer(jobs, name="jobs")
+
+_CHUNK = 256 * 1024
+
+Unit = Annotated[str | None, typer.Option(help="The organizational unit; needed when there are several.")]
+
+
+def main() -> None:
+    """The console script: what a user can set right ends as one sentence, not as a traceback."""
+    try:
+        app()
+    except (CommandError, ApiError, ValueError, OSError) as error:
+        print(f"leadvibe: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command(epilog="Example: LEADVIBE_PORT=9000 LEADVIBE_WORKERS=2 leadvibe serve")
+def serve() -> None:
+    """Run everything on this machine: database if needed, migrations, API, workers, scheduler."""
+    from leadvibe.serve import serve_all
+
+    settings = Settings()
+    log_to_stderr(settings)
+    serve_all(settings)
+
+
+@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe api")
+def api(fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
+    """Run one API process."""
+    settings = Settings()
+    log_to_stderr(settings)
+    with database_url(settings) as url:
+        listener = processes.listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
+        processes.run(processes.serve_api(_with(settings, url), listener))
+
+
+@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe worker")
+def worker() -> None:
+    """Run one scoring worker. Start as many as you like: a unit is scored by one at a time."""
+    settings = Settings()
+    log_to_stderr(settings)
+    with database_url(settings) as url:
+        processes.run(processes.serve_worker(_with(settings, url)))
+
+
+@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe scheduler")
+def scheduler() -> None:
+    """Run the scheduled jobs by the clock."""
+    settings = Settings()
+    log_to_stderr(settings)
+    with database_url(settings) as url:
+        processes.run(processes.serve_scheduler(_with(settings, url)))
+
+
+@app.command(epilog="Example: leadvibe migrate --citus")
+def migrate(citus: Annotated[bool, typer.Option(help="Distribute the tables over a Citus cluster.")] = False) -> None:
+    """Bring the database to the newest schema."""
+    from leadvibe.store.migrate import migrate, newest_revision
+
+    with database_url(Settings()) as url:
+        asyncio.run(migrate(url, citus))
+    print(f"The database is at revision {newest_revision()}.")
+
+
+@app.command(epilog="Example: leadvibe bootstrap --org Acme --email ada@acme.example --password s3cret --json")
+def bootstrap(
+    org: Annotated[str, typer.Option(help="Name of the organization.")],
+    email: Annotated[str, typer.Option(help="E-mail of its owner.")],
+    password: Annotated[str, typer.Option(help="Password, if the owner is new.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make, or find, an organization with default unit and owner; add a fresh credential pair."""
+    from leadvibe.resolvers.authentication import Authenticator
+    from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
+    from leadvibe.resolvers.tokens import Tokens
+    from leadvibe.store.migrate import migrate
+
+    async def run(database: Database) -> Bootstrapped:
+        await migrate(database.url)
+        tokens = await Tokens.from_settings(Settings(), database)
+        return await bootstrap(Authenticator(database, tokens), org, email, password)
+
+    made = asdict(_with_database(run))
+    print(json.dumps(made) if as_json else "\n".join(f"{name:14} {value}" for name, value in made.items()))
+
+
+@app.command("import", epilog="Example: leadvibe import events.csv --skip-triggers")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="CSV with a header row.", exists=True, dir_okay=False)],
+    unit: Unit = None,
+    skip_triggers: Annotated[bool, typer.Option(help="Fire no triggers for these events.")] = False,
+) -> None:
+    """Import events from a CSV file, beside a running server or without one."""
+    from leadvibe.pipeline.buffer import IngestBuffer, Result
+    from leadvibe.pipeline.csv_import import ImportReport, import_csv
+    from leadvibe.pipeline.events import IncomingEvent
+
+    bar = _bar("{task.fields[rows]:,} rows", DownloadColumn())
+
+    async def run(database: Database) -> ImportReport:
+        unit_id = await _unit(database, unit)
+        buffer = IngestBuffer(database, Settings().ingest_buffer)
+        await buffer.start()
+        task = bar.add_task(file.name, total=file.stat().st_size, rows=0)
+        rows = 0
+
+        async def accept(events: list[IncomingEvent]) -> list[Result]:
+            nonlocal rows
+            rows += len(events)
+            bar.update(task, rows=rows)
+            return await buffer.accept(unit_id, events)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            with file.open("rb") as stream:
+                while chunk := await asyncio.to_thread(stream.read, _CHUNK):
+                    yield chunk
+
+        return await import_csv(chunks(), accept, skip_triggers, lambda size: bar.advance(task, size))
+
+    with bar:
+        report = _with_database(run)
+    for problem in report.problems:
+        print(f"line {problem.line}: {problem.reason}", file=sys.stderr)
+    print(f"{report.imported} events imported, {report.errors} rows failed.")
+    if report.errors and not report.imported:
+        raise CommandError("No row could be imported; the lines above say why.")
+
+
+@app.command(epilog="Example: leadvibe rescore --unit unit_01m8...")
+def rescore(unit: Unit = None) -> None:
+    """Score a unit's stored events anew, with today's rules. Live scoring goes on meanwhile."""
+    from leadvibe.pipeline.rescore import rescore
+
+    bar = _bar("leads", MofNCompleteColumn())
+
+    async def run(database: Database) -> int:
+        unit_id = await _unit(database, unit)
+        total = await database.pool.fetchval("SELECT count(*) FROM leads WHERE unit_id = $1", unit_id)
+        task = bar.add_task("rescoring", total=total, rows=0)
+        return await rescore(database, unit_id, lambda count: bar.advance(task, count))
+
+    with bar:
+        count = _with_database(run)
+    print(f"{count} leads rescored.")
+
+
+@jobs.command("run", epilog="Example: leadvibe jobs run partitions")
+def run_job(name: Annotated[str, typer.Argument(help="Name of the job.")]) -> None:
+    """Run a scheduled job now."""
+    from leadvibe.pipeline.scheduler import JOBS
+
+    if name not in JOBS:
+        raise CommandError(f"There is no job {name}; there are {', '.join(sorted(JOBS))}.")
+    print(_with_database(lambda database: JOBS[name].run(database, datetime.now(UTC))))
+
+
+@app.command(epilog="Example: leadvibe schema > schema.graphql")
+def schema() -> None:
+    """Print the GraphQL schema."""
+    from leadvibe.schema.root import sdl
+
+    print(sdl(), end="")
+
+
+@app.command(epilog="Example: leadvibe openapi > openapi.json")
+def openapi() -> None:
+    """Print the OpenAPI document of the REST paths."""
+    from leadvibe.rest_compat.routes import document
+
+    print(json.dumps(document(), indent=2))
+
+
+def _with(settings: Settings, url: str) -> Settings:
+    return settings.model_copy(update={"database_url": url})
+
+
+def _with_database(run: Callable[[Database], Awaitable[T]]) -> T:
+    """The result of a coroutine that is given the database, wherever that is."""
+
+    async def opened(url: str) -> T:
+        database = await Database.open(url, pool_size=4)
+        try:
+            return await run(database)
+        finally:
+            await database.close()
+
+    with database_url(Settings()) as url:
+        return asyncio.run(opened(url))
+
+
+async def _unit(database: Database, unit: str | None) -> str:
+    """The named unit, or the only one there is."""
+    units: list[str] = [
+        row["unit_id"] for row in await database.pool.fetch("SELECT unit_id FROM org_units ORDER BY unit_id")
+    ]
+    if unit is None and len(units) == 1:
+        return units[0]
+    if unit is None or unit not in units:
+        choices = ", ".join(units) or "none; make one with leadvibe bootstrap"
+        raise CommandError(f"Name an organizational unit with --unit. There are: {choices}")
+    return unit
+
+
+def _bar(text: str, count: DownloadColumn | MofNCompleteColumn) -> Progress:
+    """A progress bar on standard error."""
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TextColumn(text), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True))

@@ -1,0 +1,102 @@
+"""Rescoring: a lead's stored events are replayed with today's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from asyncpg import Record
+
+from leadvibe.scoring.model import DECAY, Event
+from leadvibe.scoring.replay import Replay, replay
+from leadvibe.store import event_log, lead_state, queue, unit_config
+from leadvibe.store.database import Database
+from leadvibe.store.lead_state import BatchLead
+from leadvibe.store.queue import AnyConnection
+
+# Leads whose events are in memory at once, and for whose time live scoring of the unit waits.
+_LEADS_AT_ONCE = 200
+
+Progress = Callable[[int], None]
+
+
+async def rescore(database: Database, unit_id: str, progress: Progress | None = None) -> int:
+    """Rescores all leads of a unit and returns their number; `progress` hears of each group.
+
+    Keeps recorded DECAY deltas and fires no triggers. Live scoring goes on between the groups. With
+    unchanged configuration nothing changes (decision: "Rescoring").
+    """
+    done, after = 0, ""
+    while True:
+        async with database.pool.acquire() as connection, connection.transaction():
+            await queue.lock_lane(connection, unit_id, wait=True)
+            leads = await _next_leads(connection, unit_id, after)
+            if not leads:
+                return done
+            await rescore_leads(connection, unit_id, leads)
+        done, after = done + len(leads), leads[-1]
+        if progress is not None:
+            progress(len(leads))
+
+
+async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> None:
+    """Rescores some leads, in the caller's transaction, which holds the unit's lane."""
+    config = await unit_config.load(connection, unit_id)
+    events = await connection.fetch(
+        """
+        SELECT lead_id, seq, event_type, occurred_at, scores FROM engagement_events
+        WHERE unit_id = $1 AND lead_id = ANY($2::text[]) ORDER BY seq
+        """,
+        unit_id,
+        lead_ids,
+    )
+    by_lead: dict[str, list[Record]] = {lead_id: [] for lead_id in lead_ids}
+    for row in events:
+        by_lead[row["lead_id"]].append(row)
+    replays = {lead_id: replay(config, map(_event, rows)) for lead_id, rows in by_lead.items()}
+    leads = [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
+    await lead_state.save_leads(connection, unit_id, leads, config.primary_ruleset_id, datetime.now(UTC))
+    await _save_events(connection, unit_id, events, replays)
+
+
+async def _next_leads(connection: AnyConnection, unit_id: str, after: str) -> list[str]:
+    rows = await connection.fetch(
+        """
+        SELECT lead_id FROM leads WHERE unit_id = $1 AND lead_id > $2 AND merged_into IS NULL
+        ORDER BY lead_id LIMIT $3
+        """,
+        unit_id,
+        after,
+        _LEADS_AT_ONCE,
+    )
+    return [row["lead_id"] for row in rows]
+
+
+def _event(row: Record) -> Event:
+    recorded = None
+    if row["event_type"] == DECAY:
+        recorded = {ruleset_id: entry[0] for ruleset_id, entry in (row["scores"] or {}).items()}
+    return Event(row["seq"], row["event_type"], row["occurred_at"], recorded)
+
+
+async def _save_events(
+    connection: AnyConnection, unit_id: str, events: Sequence[Record], replays: dict[str, Replay]
+) -> None:
+    outcomes = [replays[row["lead_id"]].outcomes[row["seq"]] for row in events]
+    await connection.execute(
+        """
+        UPDATE engagement_events AS e
+        SET suppression_reason = t.reason, observed = t.observed, scores = t.scores
+        FROM unnest($2::timestamptz[], $3::bigint[], $4::text[], $5::bool[], $6::jsonb[])
+             AS t (at, seq, reason, observed, scores)
+        WHERE e.unit_id = $1 AND e.occurred_at = t.at AND e.seq = t.seq
+          AND (e.suppression_reason IS DISTINCT FROM t.reason OR e.observed <> t.observed
+               OR e.scores IS DISTINCT FROM t.scores)
+        """,
+        unit_id,
+        [row["occurred_at"] for row in events],
+        [row["seq"] for row in events],
+        [replays[row["lead_id"]].reasons.get(row["seq"]) for row in events],
+        [outcome.observed for outcome in outcomes],
+        [event_log.stored_scores(outcome.contributions) for outcome in outcomes],
+    )

@@ -1,0 +1,85 @@
+"""Jobs that run by the clock, and by hand with `leadvibe jobs run NAME`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from leadvibe.store.database import Database
+from leadvibe.store.partitions import make_partitions, months_ahead
+
+# Decision: idempotency keys live at least 7 days.
+_KEY_LIFE = timedelta(days=8)
+_KEYS_AT_ONCE = 10_000
+_MONTHS_AHEAD = 3
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`run` brings the database to what it should be at a moment and says in a sentence what it did."""
+
+    description: str
+    every: timedelta
+    run: Callable[[Database, datetime], Awaitable[str]]
+
+
+async def _partitions(database: Database, now: datetime) -> str:
+    async with database.pool.acquire() as connection:
+        await make_partitions(connection, months_ahead(now, _MONTHS_AHEAD))
+    return f"The event log has partitions for {_MONTHS_AHEAD} months ahead."
+
+
+async def _purge_keys(database: Database, now: datetime) -> str:
+    purged = 0
+    for unit in await database.pool.fetch("SELECT unit_id FROM lanes"):
+        while True:
+            status = await database.pool.execute(
+                """
+                DELETE FROM ingest_keys WHERE unit_id = $1 AND key IN (
+                    SELECT key FROM ingest_keys WHERE unit_id = $1 AND received_at < $2
+                    ORDER BY received_at LIMIT $3
+                )
+                """,
+                unit["unit_id"],
+                now - _KEY_LIFE,
+                _KEYS_AT_ONCE,
+            )
+            count = int(status.split()[-1])
+            purged += count
+            if count < _KEYS_AT_ONCE:
+                break
+    return f"{purged} idempotency keys were older than {_KEY_LIFE.days} days and are gone."
+
+
+JOBS = {
+    "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
+    "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
+}
+
+
+async def run_jobs(database: Database, stop: asyncio.Event) -> None:
+    """Runs every job now and then at its interval, until `stop`. A failing job is logged and comes again.
+
+    Two schedulers may run at once: a job only removes and adds what is due, whoever comes first.
+    """
+    due = dict.fromkeys(JOBS, datetime.min.replace(tzinfo=UTC))
+    stopped = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        now = datetime.now(UTC)
+        for name, job in JOBS.items():
+            if due[name] <= now:
+                due[name] = now + job.every
+                try:
+                    _log.info("%s: %s", name, await job.run(database, now))
+                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    _log.exception("The job %s failed; it runs again in a minute.", name)
+                    due[name] = now + timedelta(minutes=1)
+        await asyncio.wait({stopped}, timeout=max(0.0, (min(due.values()) - datetime.now(UTC)).total_seconds()))
+    stopped.cancel()

@@ -1,0 +1,133 @@
+"""The long-running parts of a Leadvibe machine: API, scoring worker, scheduler. One process each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from leadvibe.config import Settings
+from leadvibe.live.publisher import Publisher
+from leadvibe.pipeline.scheduler import run_jobs
+from leadvibe.pipeline.worker import Worker
+from leadvibe.store.database import Database
+from leadvibe.store.embedded import embedded_postgres
+
+# Set for the children of `serve`: they end when their standard input closes, that is, with their parent.
+SUPERVISED = "LEADVIBE_SUPERVISED"
+
+# Streams are open for ever; at a stop they get this long to finish what they are sending.
+_GRACE_SECONDS = 3
+
+
+class CommandError(Exception):
+    """Something the user can set right; the message says how."""
+
+
+@contextmanager
+def database_url(settings: Settings) -> Iterator[str]:
+    """The configured database, or the embedded one, which runs as long as the context."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded_postgres(settings.data_dir) as url:
+        yield url
+
+
+def log_to_stderr(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Port 0 lets the system choose."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CommandError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Is another server running? "
+            "Choose a port with LEADVIBE_PORT."
+        ) from None
+    listener.listen(2048)
+    return listener
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine on the fast event loop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+async def serve_api(settings: Settings, listener: socket.socket) -> None:
+    """One API process; uvicorn handles SIGINT and SIGTERM."""
+    from leadvibe.app import create_app  # here, because a worker needs none of it
+
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level=settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    _when_orphaned(stop)
+    await server.serve(sockets=[listener])
+
+
+async def serve_worker(settings: Settings) -> None:
+    assert settings.database_url is not None
+    publisher = Publisher(settings.broadcast_url or settings.database_url)
+    await publisher.connect()
+    try:
+        await Worker(settings.database_url, publisher, settings.batch_size).run(_stop_event())
+    finally:
+        await publisher.close()
+
+
+async def serve_scheduler(settings: Settings) -> None:
+    assert settings.database_url is not None
+    database = await Database.open(settings.database_url, pool_size=2)
+    try:
+        await run_jobs(database, _stop_event())
+    finally:
+        await database.close()
+
+
+def _stop_event() -> asyncio.Event:
+    """Set by SIGINT, SIGTERM, or the end of the supervisor."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _when_orphaned(stop.set)
+    return stop
+
+
+def _when_orphaned(stop: Any) -> None:
+    if SUPERVISED not in os.environ:
+        return
+    loop, standard_input = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def closed() -> None:
+        if not os.read(standard_input, 1):
+            loop.remove_reader(standard_input)
+            stop()
+
+    loop.add_reader(standard_input, closed)
