@@ -44,12 +44,16 @@ class Hub:
         await self._bus.connect()
         self._spawn(self._poll())
 
+    def hang_up(self) -> None:
+        """Ends every subscription. Open streams would hold up a server that wants to stop."""
+        for feed in self._feeds.values():
+            feed.close()
+
     async def stop(self) -> None:
-        """Ends every subscription."""
+        self.hang_up()
         for task in self._tasks:
             task.cancel()
         for feed in list(self._feeds.values()):
-            feed.close()
             await self._bus.unhear(channel_of(feed.unit_id), feed.hear)
         self._feeds.clear()
         await self._bus.close()
@@ -58,7 +62,7 @@ class Hub:
     async def subscribe(self, unit_id: str, after: str | None = None) -> AsyncIterator[Subscription]:
         """The unit's events from now on, or from behind the cursor `after` on: each once, in order.
 
-        The iterator ends when the hub stops. Raises 400 for what is not a cursor.
+        The iterator ends when the hub hangs up. Raises 400 for what is not a cursor.
         """
         cursor = None if after is None else Cursor.parse(after)
         feed = self._feed(unit_id)

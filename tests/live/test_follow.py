@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from leadvibe.live.hub import Hub
-from leadvibe.store.database import Database
 from tests.live.conftest import ids, take
 from tests.live.event_log import OTHER, PRIMARY, EventLog
 
@@ -78,11 +77,9 @@ async def test_subscribers_that_come_and_go_at_once_do_not_disturb_the_one_that_
         assert ids(await take(subscription, 30)) == log.events
 
 
-async def test_subscriptions_end_when_the_hub_stops(database: Database, broadcast_url: str, log: EventLog) -> None:
-    hub = Hub(database, broadcast_url)
-    await hub.start()
+async def test_subscriptions_end_when_the_hub_hangs_up(hub: Hub, log: EventLog) -> None:
     async with hub.subscribe(log.unit_id) as subscription:
         waiting = asyncio.ensure_future(anext(subscription, "the end"))
         await asyncio.sleep(0)
-        await hub.stop()
+        hub.hang_up()
         assert await waiting == "the end"
