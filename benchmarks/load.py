@@ -76,9 +76,7 @@ async def saturate(port: int, requests: Callable[[], Iterator[bytes]], seconds: 
     started = time.perf_counter()
     source = requests()
     opened = [
-        await loop.create_connection(
-            lambda: _Connection(source, started + seconds, b"HTTP/1.1 202"), "127.0.0.1", port
-        )
+        await loop.create_connection(lambda: _Connection(source, started + seconds, b"HTTP/1.1 202"), "127.0.0.1", port)
         for _ in range(connections)
     ]
     protocols = [protocol for _, protocol in opened]

@@ -190,7 +190,7 @@ def run_job(name: Annotated[str, typer.Argument(help="Name of the job.")]) -> No
 @app.command(epilog="Example: leadvibe schema > schema.graphql")
 def schema() -> None:
     """Print the GraphQL schema."""
-    from leadvibe.schema.root import sdl
+    from leadvibe.schema.app import sdl
 
     print(sdl(), end="")
 

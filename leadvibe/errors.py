@@ -52,7 +52,7 @@ def forbidden(message: str, code: str = "forbidden") -> ApiError:
 
 def not_found(noun: str) -> ApiError:
     """404; a foreign OU's row looks exactly like an absent one."""
-    return ApiError(404, "not_found", f"{noun} does not exist in this organizational unit.")
+    return ApiError(404, "not_found", f"{noun} does not exist, or is not accessible here.")
 
 
 def conflict(message: str, code: str = "conflict") -> ApiError:
