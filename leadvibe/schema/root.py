@@ -16,6 +16,7 @@ from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.leads import LeadQueries
+from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.subscriptions import Subscription
 from leadvibe.schema.units import UnitMutations
@@ -41,6 +42,7 @@ SCHEMA = _Schema(
     mutation=_root("Mutation", "What can be done.", EventMutations, UnitMutations, fields=families.MUTATIONS),
     subscription=Subscription,
     config=CONFIG,
+    execution_context_class=PushingExecutor,
     extensions=[
         OperationContext,
         ContractErrors,
