@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field
 
@@ -88,7 +87,8 @@ class Authenticator:
             if unit_id is None and len(units) == 1:
                 unit_id = next(iter(units))
             if unit_id is not None and unit_id not in units:
-                if await access.unit_of_org(session, unit_id, member.org_id) is None:
+                # A quoted cookie may carry a NUL, which PostgreSQL's text cannot.
+                if "\0" in unit_id or await access.unit_of_org(session, unit_id, member.org_id) is None:
                     raise not_found(f"Organizational unit {unit_id}")
                 raise forbidden(f"You are not a member of organizational unit {unit_id}.", code="not_a_member")
         role = units[unit_id] if unit_id is not None else None
@@ -105,7 +105,7 @@ def _matches(password_hash: str, password: str) -> bool:
 def _pair(encoded: str) -> tuple[str, str]:
     try:
         client_id, colon, client_secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not base64, not ASCII, or not UTF-8 inside
         raise unauthorized("The Basic credentials are not base64 of client_id:client_secret.") from None
     if not colon or "\0" in client_id:
         raise unauthorized("The Basic credentials are not base64 of client_id:client_secret.")

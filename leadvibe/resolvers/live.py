@@ -46,6 +46,6 @@ async def open_stream(context: Context, ou_id: str | None, after: str | None) ->
     if unit_id is None:
         raise bad_request("No active organizational unit. Name one with ?ouId=.", code="no_active_ou")
     async with context.services.database.session() as session:
-        if await session.get(OrgUnit, unit_id) is None:
+        if "\0" in unit_id or await session.get(OrgUnit, unit_id) is None:
             raise not_found(f"Organizational unit {unit_id}")
     return Stream(hub.subscribe(unit_id, after), full=False)

@@ -208,3 +208,12 @@ def refused(response: httpx.Response, status: int, code: str | None = None) -> d
 def fields(body: dict[str, Any]) -> set[str]:
     """The fields that a refusal names."""
     return {detail["field"] for detail in body.get("details", [])}
+
+
+@pytest.fixture
+async def spare_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """A database for a test that needs one to itself."""
+    name = new_id("spare")
+    await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _with_database(server_url, name)
+    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
