@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
 import orjson
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,3 +19,6 @@ async def ingest(request: Request) -> Response:
 
 
 app = Starlette(routes=[Route("/ingest", ingest, methods=["POST"])])
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from asyncpg import Record
 from leadvibe.ids import new_id
 from leadvibe.pipeline.channels import channel_of
 from leadvibe.scoring.engine import apply
-from leadvibe.scoring.model import Event, Outcome, UnitConfig
+from leadvibe.scoring.model import Event, UnitConfig
 from leadvibe.scoring.velocity import neighbours
 from leadvibe.store import event_log, lead_state
 from leadvibe.store.lead_state import AliasKey, BatchLead
@@ -76,62 +76,70 @@ async def load_history(
 
 
 @dataclass(slots=True)
-class Scored:
-    """What a batch leaves to be written, beside the people it changed."""
+class Aftermath:
+    """What a batch leaves to be written, beside its events and the people it changed: event types it
+    named, and earlier events that no longer count (seq → time)."""
 
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    taken_back: dict[int, datetime] = field(default_factory=dict)
     event_types: set[str] = field(default_factory=set)
+    taken_back: dict[int, datetime] = field(default_factory=dict)
 
 
 def score(
-    unit_id: str, config: UnitConfig, rows: Iterable[Row], people: People, last_seq: int, now: datetime
-) -> Scored:
-    """Scores the events in their order; numbers them from `last_seq` + 1 on. Pure but for new ids."""
-    scored = Scored()
-    outcomes: list[tuple[int, Row, BatchLead, Outcome]] = []
+    unit_id: str,
+    config: UnitConfig,
+    rows: Iterable[Row],
+    people: People,
+    aftermath: Aftermath,
+    last_seq: int,
+    now: datetime,
+) -> Iterator[tuple[Any, ...]]:
+    """Scores the events in their order and yields each as its row of the log, numbered from
+    `last_seq` + 1 on. Pure but for new ids."""
     for seq, row in enumerate(rows, last_seq + 1):
+        event_type, occurred_at, metadata = row["event_type"], row["occurred_at"], row["metadata"]
         lead = people.lead_of(row)
-        outcome = apply(config, lead.state, Event(seq, row["event_type"], row["occurred_at"]))
+        reason, observed, contributions, taken_back = apply(config, lead.state, Event(seq, event_type, occurred_at))
         # A suppressed event brings no lead into being.
-        if lead.stored or outcome.suppression_reason is None:
+        if lead.stored or reason is None:
             people.attach(row, lead)
             lead.stored = True
-        for past in outcome.taken_back:
-            scored.taken_back[past.seq] = past.at
-        scored.event_types.add(row["event_type"])
-        outcomes.append((seq, row, lead, outcome))
-    for seq, row, lead, outcome in outcomes:
-        # An event may be taken back by a later one of its own batch.
-        reason = "inorganic_grouped" if scored.taken_back.pop(seq, None) else outcome.suppression_reason
-        scored.rows.append(
-            (
-                unit_id,
-                row["occurred_at"],
-                seq,
-                row["event_id"],
-                lead.lead_id if lead.stored else None,
-                row["event_type"],
-                channel_of(row["event_type"], row["metadata"]),
-                row["metadata"],
-                reason,
-                outcome.observed,
-                event_log.stored_scores(outcome.contributions),
-                row["received_at"],
-                now,
-            )
+        for past in taken_back:
+            aftermath.taken_back[past.seq] = past.at
+        aftermath.event_types.add(event_type)
+        yield (
+            unit_id,
+            occurred_at,
+            seq,
+            row["event_id"],
+            lead.lead_id if lead.stored else None,
+            event_type,
+            channel_of(event_type, metadata),
+            metadata,
+            reason,
+            observed,
+            event_log.stored_scores(contributions),
+            row["received_at"],
+            now,
         )
-    return scored
 
 
-async def save(
-    connection: AnyConnection, unit_id: str, scored: Scored, people: People, primary: str | None, now: datetime
-) -> None:
-    await event_log.append(connection, scored.rows)
+async def score_and_save(
+    connection: AnyConnection,
+    unit_id: str,
+    config: UnitConfig,
+    rows: Sequence[Row],
+    people: People,
+    last_seq: int,
+    now: datetime,
+) -> Aftermath:
+    """Scores while the database already takes in the first of the rows; then writes what follows from it."""
+    aftermath = Aftermath()
+    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now))
     changed = [lead for lead in people.leads.values() if lead.changed]
-    await lead_state.save_leads(connection, unit_id, changed, primary, now)
+    await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
-    if scored.taken_back:
-        taken = [(at, seq) for seq, at in scored.taken_back.items()]
+    if aftermath.taken_back:
+        taken = [(at, seq) for seq, at in aftermath.taken_back.items()]
         await event_log.mark_taken_back(connection, unit_id, taken)
+    return aftermath

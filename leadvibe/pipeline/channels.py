@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from leadvibe.scoring.model import DECAY
@@ -25,5 +26,10 @@ def channel_of(event_type: str, metadata: Mapping[str, Any]) -> str:
     for word in (metadata.get("channel"), metadata.get("source")):
         if isinstance(word, str) and (channel := _CHANNELS.get(word.strip().lower())):
             return channel
+    return _named_by(event_type)
+
+
+@lru_cache(maxsize=4096)  # units have a few dozen types
+def _named_by(event_type: str) -> str:
     first = event_type.replace("-", "_").replace(" ", "_").split("_", 1)[0].lower()
     return _CHANNELS.get(first, "web")

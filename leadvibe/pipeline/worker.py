@@ -14,7 +14,7 @@ import asyncpg
 from cachetools import LRUCache
 
 from leadvibe.pipeline import batch
-from leadvibe.pipeline.batch import People, Scored
+from leadvibe.pipeline.batch import People
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store import queue, unit_config
 from leadvibe.store.database import connect
@@ -150,8 +150,7 @@ class Worker:
         people = await People.load(connection, unit_id, rows)
         if known.config.filters:
             await batch.load_history(connection, unit_id, known.config, rows, people)
-        scored: Scored = batch.score(unit_id, known.config, rows, people, lane.last_seq, now)
-        await batch.save(connection, unit_id, scored, people, known.config.primary_ruleset_id, now)
+        scored = await batch.score_and_save(connection, unit_id, known.config, rows, people, lane.last_seq, now)
         if new := scored.event_types - known.event_types:
             await name_event_types(connection, unit_id, list(new), now)
             known.event_types |= new

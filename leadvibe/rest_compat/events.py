@@ -151,7 +151,6 @@ async def _import(context: Context, call: Call) -> Response:
     request = call.request
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(415, "unsupported_media_type", "Send the CSV as multipart/form-data, in the field `file`.")
-    await context.authenticate()  # before the upload is read
     try:
         async with request.form(max_files=1, max_fields=10) as form:
             file = form.get("file")

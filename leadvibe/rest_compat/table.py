@@ -39,7 +39,9 @@ class Route:
 
     `run` answers with a Response as it is, an Answer, or a value that becomes the JSON body.
     `returns` is the type of that value; `accepts` are request bodies (media type → type) that `run`
-    reads by itself, where `body` would be read for it. The OpenAPI document is made from all this.
+    reads by itself, where `body` would be read for it. With `auth`, a request without valid credentials
+    is refused before its body is read, unless `run` verifies them itself. The OpenAPI document is made
+    from all this.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Route:
     status: int = 200
     aliases: tuple[str, ...] = ()
     auth: tuple[str, ...] = BOTH
+    verifies: bool = False
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     accepts: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +77,8 @@ def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
 
     async def handle(request: Request) -> Response:
         context = context_of(request)
+        if route.auth and not route.verifies:
+            await context.authenticate()
         if any("\0" in value for value in request.path_params.values()):
             raise not_found("An id with a NUL character")
         query = read_query(request.query_params, route.query) if route.query else None

@@ -46,6 +46,6 @@ ROUTES = [
     ),
     Route(
         method="POST", path="/org-units/active", summary="Set the active organizational unit", tag="OrgUnits",
-        run=_set_active, status=204, auth=BOTH, body=ActiveUnit, errors=(403, 404),
+        run=_set_active, status=204, auth=BOTH, verifies=True, body=ActiveUnit, errors=(403, 404),
     ),
 ]  # fmt: skip

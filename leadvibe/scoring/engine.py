@@ -29,10 +29,10 @@ def apply(config: UnitConfig, lead: LeadState, event: Event) -> Outcome:
     Brings `lead` up to date. The caller hands in a lead's events one after another, by `seq`.
     """
     if event.event_type == DECAY:
-        return Outcome(contributions=_recorded(config, lead, event.recorded or {}))
+        return Outcome(None, False, _recorded(config, lead, event.recorded or {}))
     if config.ceilings.get(event.event_type) == "observe":
         _seen(lead, event)
-        return Outcome(observed=True)
+        return Outcome(None, True, {})
     past: Past | None = None
     reason: SuppressionReason | None = None
     taken_back: tuple[Past, ...] = ()

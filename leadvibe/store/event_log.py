@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from leadvibe.scoring.model import Contribution
 from leadvibe.store.queue import AnyConnection
+
+_ROWS_BETWEEN_SENDS = 500
 
 _COLUMNS = (
     "unit_id",
@@ -26,9 +29,17 @@ _COLUMNS = (
 )
 
 
-async def append(connection: AnyConnection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Adds processed events, as tuples in the order of _COLUMNS."""
-    await connection.copy_records_to_table("engagement_events", records=rows, columns=_COLUMNS)
+async def append(connection: AnyConnection, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Adds processed events, as tuples in the order of _COLUMNS. The database inserts the first ones
+    while `rows` makes the next."""
+
+    async def paced() -> AsyncIterator[tuple[Any, ...]]:
+        for number, row in enumerate(rows, 1):
+            yield row
+            if number % _ROWS_BETWEEN_SENDS == 0:
+                await asyncio.sleep(0)  # lets the connection send what it has
+
+    await connection.copy_records_to_table("engagement_events", records=paced(), columns=_COLUMNS)
 
 
 def stored_scores(contributions: Mapping[str, Contribution]) -> dict[str, list[Any]] | None:

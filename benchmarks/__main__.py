@@ -1,0 +1,40 @@
+"""`make bench`: every figure beside its reference, measured in the same run on the same machine."""
+
+from __future__ import annotations
+
+import argparse
+
+import uvloop
+
+from benchmarks import accepts, latency, scoring
+from benchmarks.report import Figure, note
+from benchmarks.server import bench_server
+
+MEASURES = {
+    "accepts": accepts.measure,
+    "scoring": scoring.measure,
+    "latency": latency.measure,
+    "memory": scoring.measure_memory,
+}
+
+
+async def _run(names: list[str]) -> list[Figure]:
+    figures: list[Figure] = []
+    for name in names:
+        note(f"{name} ...")
+        async with bench_server() as bench:
+            figures += await MEASURES[name](bench)
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, epilog="Example: python -m benchmarks accepts scoring"
+    )
+    parser.add_argument("name", nargs="*", choices=[*MEASURES, []], help="what to measure; default: everything")
+    for figure in uvloop.run(_run(parser.parse_args().name or list(MEASURES))):
+        print(figure)
+
+
+if __name__ == "__main__":
+    main()
