@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 
 from leadvibe.app import create_app
 from leadvibe.config import Settings
@@ -48,9 +49,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+class QuickAuthenticator(Authenticator):
+    """Hashes at the lowest cost that argon2 knows: the organisations of some hundred tests are made with it."""
+
+    async def hash(self, password: str) -> str:
+        return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
+
+
 @pytest.fixture(scope="session")
 async def authenticator(database: Database) -> Authenticator:
-    return Authenticator(database, await Tokens.from_settings(Settings(), database))
+    return QuickAuthenticator(database, await Tokens.from_settings(Settings(), database))
 
 
 @asynccontextmanager
