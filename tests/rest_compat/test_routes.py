@@ -1,0 +1,140 @@
+"""A walk over the whole route table: credentials, roles, and the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from leadvibe.rest_compat.routes import ROUTES
+from leadvibe.rest_compat.table import Route
+from leadvibe.store.database import Database
+from tests.rest_compat.conftest import Org, Scoring, add_unit, bearer, refused
+
+# Bodies that the routes accept, so that nothing but the sender can be the reason of a refusal.
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/ingest"): {"json": {"event_type": "page_view", "lead_id": "ld_1"}},
+    ("POST", "/import"): {"files": {"file": ("events.csv", b"event_type,lead_id\npage_view,ld_1\n")}},
+    ("POST", "/rules"): {"json": {"event_type": "page_view", "weight": 1}},
+    ("POST", "/rulesets"): {"json": {"name": "Fit"}},
+    ("POST", "/filters"): {"json": {"event_type": "a", "count_threshold": 1, "time_window_ms": 1}},
+    ("POST", "/engagement-levels"): {"json": {"name": "Below", "min_score": -9, "max_score": -1}},
+    ("POST", "/org-units/active"): {"json": {"ouId": "unit_1"}},
+}
+
+CLOSED = [(route, path) for route in ROUTES if route.auth for path in route.paths]
+WRITING = [(route, path) for route, path in CLOSED if route.method != "GET" and path != "/org-units/active"]
+READING = [(route, path) for route, path in CLOSED if route.method == "GET"]
+
+
+def walk(rows: list[tuple[Route, str]]) -> Any:
+    return pytest.mark.parametrize(("route", "path"), rows, ids=[f"{route.method} {path}" for route, path in rows])
+
+
+def request_of(http: httpx.AsyncClient, route: Route, path: str) -> httpx.Request:
+    body = BODIES.get((route.method, route.path), {"json": {}} if route.body else {})
+    filled = path.replace("{id}", "nobody").replace("{leadID}", "nobody")
+    return http.build_request(route.method, filled, **body)
+
+
+def test_there_are_routes() -> None:
+    assert len(CLOSED) > 20 and len(WRITING) > 10 and len(READING) > 8
+
+
+@walk(CLOSED)
+async def test_without_credentials_a_closed_route_answers_401(http: httpx.AsyncClient, route: Route, path: str) -> None:
+    response = await http.send(request_of(http, route, path))
+    refused(response, 401, "unauthorized")
+    assert "www-authenticate" in response.headers
+
+
+@walk([(route, path) for route in ROUTES if not route.auth for path in route.paths if path != "/stream"])
+async def test_an_open_route_asks_for_nothing(
+    http: httpx.AsyncClient, scoring: Scoring, route: Route, path: str
+) -> None:
+    response = await http.request(route.method, path)
+    assert response.status_code == (400 if path == "/auth/login" else 200)
+
+
+@pytest.fixture(scope="module")
+async def viewer(anybody: Org, database: Database, server: str) -> Any:
+    """Requests of a member that may only read."""
+    unit_id = await add_unit(database, anybody.made, "Viewer")
+    headers = bearer(anybody.made.token) | {"X-Unit-Id": unit_id}
+    async with httpx.AsyncClient(base_url=server, headers=headers, trust_env=False) as http:
+        yield http
+    # Anybody goes on with one unit, which no request needs to name.
+    await database.pool.execute("DELETE FROM ou_memberships WHERE unit_id = $1", unit_id)
+
+
+@walk(WRITING)
+async def test_a_viewer_cannot_write(viewer: httpx.AsyncClient, route: Route, path: str) -> None:
+    refused(await viewer.send(request_of(viewer, route, path)), 403, "forbidden")
+
+
+@walk(READING)
+async def test_a_viewer_reads(viewer: httpx.AsyncClient, route: Route, path: str) -> None:
+    response = await viewer.send(request_of(viewer, route, path))
+    assert response.status_code == (404 if "{" in path else 200), response.text
+
+
+@walk(CLOSED)
+async def test_a_credential_pair_may_do_what_its_unit_offers(
+    http: httpx.AsyncClient, acme: Org, route: Route, path: str
+) -> None:
+    request = request_of(http, route, path)
+    request.headers.update(acme.credential())
+    response = await http.send(request)
+    if path == "/org-units/active":
+        refused(response, 400)  # another unit than its own
+    else:
+        assert response.status_code == (404 if "{" in path else route.status), response.text
+
+
+@walk(READING + WRITING)
+async def test_without_an_active_unit_nothing_of_a_unit_is_answered(
+    acme: Org, database: Database, route: Route, path: str
+) -> None:
+    await add_unit(database, acme.made, "Owner")
+    refused(await acme.http.send(request_of(acme.http, route, path)), 400, "no_active_ou")
+
+
+async def test_the_document_has_exactly_the_routes(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
+    assert documented == {(route.method, path) for route in ROUTES for path in route.paths}
+    assert len(documented) == sum(len(route.paths) for route in ROUTES), "none is there twice"
+
+
+async def test_the_document_is_whole(http: httpx.AsyncClient) -> None:
+    document = (await http.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    schemas = document["components"]["schemas"]
+    for reference in _references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            where = f"{method} {path}"
+            assert operation["summary"] and operation["tags"], where
+            named = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "path"}
+            assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}, where
+            assert any(code.startswith("2") for code in operation["responses"]), where
+            closed = bool(operation["security"])
+            assert ("401" in operation["responses"]) >= closed, where
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*map(_references, value.values()))
+    return set().union(*map(_references, value)) if isinstance(value, list) else set()
+
+
+@walk([(route, path) for route in ROUTES for path in route.paths])
+async def test_the_answer_has_a_documented_status(http: httpx.AsyncClient, acme: Org, route: Route, path: str) -> None:
+    operation = (await http.get("/openapi.json")).json()["paths"][path][route.method.lower()]
+    request = request_of(acme.http, route, path)
+    response = await acme.http.send(request, stream=True)
+    await response.aclose()
+    assert str(response.status_code) in operation["responses"], response.status_code
