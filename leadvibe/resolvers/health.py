@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 
 from leadvibe import metrics
 from leadvibe.resolvers.caller import Permission
@@ -14,6 +14,9 @@ from leadvibe.store.queue import pipeline_health
 
 # A healthy worker takes a fresh event within milliseconds; a queue this old stands still.
 _STANDS_STILL_SECONDS = 30
+
+# The last two come from connections of the pool that broke while nobody looked.
+_AWAY = (OSError, TimeoutError, PostgresError, InterfaceError, InternalClientError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ async def readiness(context: Context) -> Readiness:
     try:
         async with context.services.database.pool.acquire(timeout=2) as connection:
             health = await pipeline_health(connection, datetime.now(UTC))
-    except (OSError, TimeoutError, PostgresError):
+    except _AWAY:
         return Readiness(False, "cannot be reached", "unknown", "unknown")
     metrics.queue_depth.set(health.depth)
     age = health.oldest_age_seconds
