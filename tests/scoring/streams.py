@@ -83,14 +83,23 @@ def configs(draw: st.DrawFn) -> UnitConfig:
     )
 
 
+@st.composite
+def guarded(draw: st.DrawFn) -> UnitConfig:
+    """A configuration in which filters on `view` have much to do."""
+    rulesets = ruleset("rs_a", view=5, click=2), ruleset("rs_b", view=-2, buy=8)
+    window = st.integers(2, 9)
+    filters = draw(st.lists(st.builds(draw(st.sampled_from((plain, grouped))), st.integers(1, 3), window), min_size=1))
+    return config(*rulesets, filters=filters[:2], surge=surge.STANDARD, allow_negative_scores=draw(st.booleans()))
+
+
 # Most streams go on in time; late ones and ties come often enough.
 _steps = st.one_of(st.integers(0, 3), st.integers(-12, 12))
 
 
 @st.composite
-def streams(draw: st.DrawFn, most: int = 30, types: Sequence[str] = TYPES) -> list[Event]:
+def streams(draw: st.DrawFn, fewest: int = 1, most: int = 30, types: Sequence[str] = TYPES) -> list[Event]:
     events, now = [], 20
-    for seq in range(1, draw(st.integers(1, most)) + 1):
+    for seq in range(1, draw(st.integers(fewest, most)) + 1):
         now = max(0, now + draw(_steps))
         events.append(Event(seq, draw(st.sampled_from(types)), at(now)))
     return events
