@@ -119,12 +119,11 @@ async def _sample(http: httpx.AsyncClient, name: str, **labels: str) -> float:
 async def test_accepted_events_are_counted_and_others_are_not(acme: Org, scoring: Scoring) -> None:
     before = await _sample(acme.http, "events_ingested_total")
     await acme.ingest(EVENT, EVENT | {"event_id": "mine"})
-    await acme.http.post("/ingest", json=EVENT | {"event_id": "mine"})
-    await acme.http.post("/ingest", json={"event_type": "page_view"})
+    await acme.http.post("/ingest", json=[EVENT | {"event_id": "mine"}, {"event_type": "page_view"}, EVENT])
     await acme.http.post("/import", files={"file": ("a.csv", b"event_type,lead_id\na,ld_1\na,\n")})
-    assert await _sample(acme.http, "events_ingested_total") - before == 3
+    assert await _sample(acme.http, "events_ingested_total") - before == 4
     await scoring.finish()
-    assert await _sample(acme.http, "events_ingested_total") - before == 3, "they count at the door"
+    assert await _sample(acme.http, "events_ingested_total") - before == 4, "they count at the door"
 
 
 async def test_the_queue_depth_follows_the_queue(acme: Org, scoring: Scoring) -> None:
