@@ -134,3 +134,21 @@ def test_a_cursor_keeps_its_values() -> None:
     values = [7, START + timedelta(microseconds=1), 'ld_"1"']
     assert decode_cursor(encode_cursor(values), LeadOrder.SCORE.keys) == values
     assert decode_cursor(encode_cursor([7, None, "ld"]), LeadOrder.SCORE.keys) == [7, None, "ld"]
+
+
+@pytest.mark.xfail(strict=True, reason="Such cursors reach the database, and fail there.")
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        encode_cursor([2**63, None, "ld_1"]),
+        encode_cursor([True, None, "ld_1"]),
+        encode_cursor([1, None, "a\0b"]),
+        encode_cursor([1, "0001-01-01T00:00:00+14:00", "ld_1"]),
+    ],
+    ids=["number", "boolean", "text", "time"],
+)
+async def test_a_cursor_with_values_that_no_row_can_have_is_400(database: Database, cursor: str) -> None:
+    unit_id = await new_leads(database, [(1, START, START)])
+    async with database.session() as session:
+        with pytest.raises(ApiError):
+            await page(session, unit_id, EVERYONE, LeadOrder.SCORE, 3, cursor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table
@@ -30,11 +31,13 @@ def differences(connection: Connection) -> list[Any]:
     return compare_metadata(MigrationContext.configure(connection, opts=options), SQLModel.metadata)
 
 
+@pytest.mark.filterwarnings("ignore:Expression .* in index:UserWarning")
 async def test_the_migrations_make_what_the_tables_describe(database: Database) -> None:
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
 
 
+@pytest.mark.filterwarnings("ignore:Expression .* in index:UserWarning")
 async def test_a_difference_would_be_seen(database: Database) -> None:
     await database.pool.execute("ALTER TABLE leads DROP COLUMN owner_name; DROP INDEX leads_by_created")
     async with database.engine.connect() as connection:
