@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,8 @@ class _Connection(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.write(next(self._requests))
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -70,7 +70,7 @@ def post(path: str, body: bytes, authorization: str) -> bytes:
     return head.encode() + body
 
 
-async def saturate(port: int, requests: Callable[[], Iterator[bytes]], seconds: float, connections: int = 64) -> Load:
+async def saturate(port: int, requests: Callable[[], Iterator[bytes]], seconds: float, connections: int = 256) -> Load:
     """Keeps `connections` requests in flight for `seconds`; counts the 202 answers."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()

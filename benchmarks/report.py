@@ -10,20 +10,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, what it is compared with, and what the ratio should be."""
+    """What was measured and what it is compared with, in pairs of runs that followed each other, and
+    what the ratio should be. The machine's speed drifts, so the ratio is taken pair by pair."""
 
     name: str
-    value: float
-    reference: float
+    values: Sequence[float]
+    references: Sequence[float]
     target: str
 
     def __str__(self) -> str:
-        ratio = self.value / self.reference
-        return f"{self.name}\n    {self.value:,.1f}  against {self.reference:,.1f}: {ratio:.2f} ({self.target})"
-
-
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
+        ratios = [value / reference for value, reference in zip(self.values, self.references, strict=True)]
+        value, reference, ratio = map(statistics.median, (self.values, self.references, ratios))
+        spread = f", {min(ratios):.2f} to {max(ratios):.2f}" if len(ratios) > 1 else ""
+        return f"{self.name}\n    {value:,.1f}  against {reference:,.1f}: {ratio:.2f} ({self.target}{spread})"
 
 
 def note(text: str) -> None:

@@ -117,7 +117,7 @@ def free_port() -> int:
 
 async def worker_connected(bench: Bench) -> None:
     async with asyncio.timeout(30):
-        while not await bench.database.pool.fetchval(
+        while not await bench.database.pool.fetchval(  # noqa: ASYNC110
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leadvibe-worker'"
         ):
             await asyncio.sleep(0.02)
@@ -158,6 +158,6 @@ async def scored(bench: Bench) -> int:
 async def scored_at_least(bench: Bench, count: int) -> float:
     """Waits until so many events are scored; the seconds it took."""
     started = time.perf_counter()
-    while await scored(bench) < count:
+    while await scored(bench) < count:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     return time.perf_counter() - started

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 
+from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -20,9 +22,14 @@ from leadvibe.resolvers.context import Services
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.rest_compat.codec import on_api_error, on_crash, on_http_error
 from leadvibe.rest_compat.routes import ROUTES
-from leadvibe.rest_compat.table import starlette_routes
+from leadvibe.rest_compat.table import RestRoutes
 from leadvibe.schema.app import graphql_routes
 from leadvibe.store.database import Database
+
+
+@cache
+def _counter(status: int, method: str) -> Counter:
+    return metrics.http_requests.labels(status, method)
 
 
 class CountRequests:
@@ -37,7 +44,7 @@ class CountRequests:
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                metrics.http_requests.labels(message["status"], scope["method"]).inc()
+                _counter(message["status"], scope["method"]).inc()
             await send(message)
 
         await self.app(scope, receive, counting)
@@ -46,7 +53,7 @@ class CountRequests:
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
     return Starlette(
-        routes=[*starlette_routes(ROUTES), *graphql_routes()],
+        routes=[RestRoutes(ROUTES), *graphql_routes()],
         middleware=[Middleware(CountRequests)],
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import asyncpg
 
@@ -20,6 +21,8 @@ from leadvibe.store.queue import WAKE_CHANNEL, AnyConnection, claim_keys, enqueu
 _MOST_IN_A_FLUSH = 5_000
 # Units whose flushes may run at once; each takes a connection of the pool.
 _UNITS_AT_ONCE = 4
+# Workers are woken once for all that was written in this time; one that works finds new events anyway.
+_SECONDS_BETWEEN_WAKES = 0.005
 
 _log = logging.getLogger(__name__)
 
@@ -57,14 +60,21 @@ class IngestBuffer:
         self._slots = asyncio.Semaphore(_UNITS_AT_ONCE)
         self._waiting = 0
         self._open = False
+        self._written = asyncio.Event()
+        self._waker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._open = True
+        self._waker = asyncio.create_task(self._wake_workers(), name="wake workers")
 
     async def stop(self) -> None:
         """Takes nothing more and returns when all that was taken is on disk."""
         self._open = False
         await asyncio.gather(*self._flushes.values())
+        if self._waker is not None:
+            self._waker.cancel()
+        if self._written.is_set():
+            await self._notify()
 
     async def accept(self, unit_id: str, events: Sequence[IncomingEvent]) -> list[Result]:
         """A receipt or error for each event, in their order, once the good ones are on disk.
@@ -97,6 +107,19 @@ class IngestBuffer:
                     self._waiting -= sum(len(group.events) for group in groups)
         del self._units[unit_id], self._flushes[unit_id]
 
+    async def _wake_workers(self) -> None:
+        while True:
+            await self._written.wait()
+            self._written.clear()
+            await self._notify()
+            await asyncio.sleep(_SECONDS_BETWEEN_WAKES)
+
+    async def _notify(self) -> None:
+        try:
+            await self._database.pool.execute(f"NOTIFY {WAKE_CHANNEL}")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("Workers could not be woken, they will look for themselves: %r", error)
+
     async def _write(self, unit_id: str, groups: list[_Group]) -> None:
         """One transaction for all groups; if their data is refused, one for each, so that none fails
         for its neighbour."""
@@ -116,8 +139,10 @@ class IngestBuffer:
             for group in groups:
                 _fail(group, unavailable("The database does not answer; send the events again.", "unavailable"))
             return
+        self._written.set()
+        remaining = iter(results)
         for group in groups:
-            mine, results = results[: len(group.events)], results[len(group.events) :]
+            mine = list(islice(remaining, len(group.events)))
             if not group.done.done():  # the client may have left
                 group.done.set_result(mine)
 
@@ -137,15 +162,16 @@ def _fail(group: _Group, error: ApiError) -> None:
 
 
 async def _commit(connection: AnyConnection, unit_id: str, events: list[IncomingEvent]) -> list[Result]:
+    if all(event.key is None for event in events):
+        await enqueue(connection, unit_id, events)  # one statement: a transaction by itself
+        metrics.events_ingested.inc(len(events))
+        return [Receipt(event.event_id) for event in events]
     async with connection.transaction():
         results = await _known(connection, unit_id, events)
         fresh = [event for event, result in zip(events, results, strict=True) if result is None]
         if fresh:
             await enqueue(connection, unit_id, fresh)
-    if fresh:
-        metrics.events_ingested.inc(len(fresh))
-        # A statement of its own: it only saves the worker its next look.
-        await connection.execute(f"NOTIFY {WAKE_CHANNEL}")
+    metrics.events_ingested.inc(len(fresh))
     return [result or Receipt(event.event_id) for event, result in zip(events, results, strict=True)]
 
 
@@ -155,8 +181,6 @@ async def _known(connection: AnyConnection, unit_id: str, events: list[IncomingE
     for event in events:
         if event.key is not None:
             firsts.setdefault(event.key, event)
-    if not firsts:
-        return [None] * len(events)
     before = await claim_keys(connection, unit_id, dict(firsts))
 
     def verdict(event: IncomingEvent) -> Result | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from cachetools import TTLCache
+from cachetools import LRUCache
+from starlette.requests import cookie_parser
 
 from leadvibe.errors import forbidden, not_found, unauthorized
 from leadvibe.resolvers.caller import Caller
@@ -17,22 +21,41 @@ from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store import access
 from leadvibe.store.database import Database
 
-# How long a verified pair is trusted without hashing again; a deleted credential lives on this long.
-_TRUST_SECONDS = 30
+# How long a verified pair is trusted without looking at the database: a deleted credential lives on this
+# long. While its stored hash stays the same, a pair is never hashed again.
+_TRUST_SECONDS = 10.0
 _TRUSTED_PAIRS = 10_000
 # argon2 takes some 50 ms and 64 MiB for each hash: a flood of bad passwords must not take the machine.
 _HASHES_AT_ONCE = 2
 
+_HEADERS = frozenset({b"authorization", b"cookie", b"x-unit-id"})
+
 _hasher = PasswordHasher()
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What a request says of its sender, as it came: the header, the `activeOu` cookie, X-Unit-Id."""
 
     authorization: str | None = None
     active_ou: str | None = None
     unit_header: str | None = None
+
+    @classmethod
+    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
+        """From the raw headers of a request, lower case names, in one pass."""
+        found = {name: value.decode("latin-1") for name, value in headers if name in _HEADERS}
+        cookie = found.get(b"cookie")
+        active_ou = cookie_parser(cookie).get("activeOu") if cookie else None
+        return cls(found.get(b"authorization"), active_ou, found.get(b"x-unit-id"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A pair that matched `secret_hash`, and the (monotonic) time until which that is taken for granted."""
+
+    caller: Caller
+    secret_hash: str
+    until: float
 
 
 @dataclass(slots=True)
@@ -41,7 +64,8 @@ class Authenticator:
 
     database: Database
     tokens: Tokens
-    _trusted: TTLCache[bytes, Caller] = field(default_factory=lambda: TTLCache(_TRUSTED_PAIRS, _TRUST_SECONDS))
+    _verified: LRUCache[bytes, _Verified] = field(default_factory=lambda: LRUCache(_TRUSTED_PAIRS))
+    _verifying: dict[bytes, asyncio.Task[Caller]] = field(default_factory=dict)
     _hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HASHES_AT_ONCE))
 
     async def caller(self, credentials: Credentials) -> Caller:
@@ -65,16 +89,28 @@ class Authenticator:
 
     async def _credential(self, encoded: str) -> Caller:
         key = hashlib.sha256(encoded.encode()).digest()
-        if trusted := self._trusted.get(key):
-            return trusted
+        known = self._verified.get(key)
+        if known is not None and time.monotonic() < known.until:
+            return known.caller
+        # Requests with the same pair wait for one verification: hundreds may come at once.
+        if (task := self._verifying.get(key)) is None:
+            task = self._verifying[key] = asyncio.create_task(self._verify(key, encoded))
+            task.add_done_callback(lambda _: self._verifying.pop(key))
+        return await asyncio.shield(task)
+
+    async def _verify(self, key: bytes, encoded: str) -> Caller:
+        known = self._verified.pop(key, None)
         client_id, client_secret = _pair(encoded)
         async with self.database.session() as session:
             found = await access.credential_with_org(session, client_id)
-        if found is None or not await self.matches(found[0].secret_hash, client_secret):
+        if found is None:
             raise unauthorized()
         credential, org_id = found
+        unchanged = known is not None and known.secret_hash == credential.secret_hash
+        if not unchanged and not await self.matches(credential.secret_hash, client_secret):
+            raise unauthorized()
         caller = Caller(org_id, credential.secret_id, None, credential.unit_id, "Operator")
-        self._trusted[key] = caller
+        self._verified[key] = _Verified(caller, credential.secret_hash, time.monotonic() + _TRUST_SECONDS)
         return caller
 
     async def _member(self, org_member_id: str, credentials: Credentials) -> Caller:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from leadvibe.errors import bad_request, not_found, unauthorized
 from leadvibe.live.events import Subscription
@@ -35,7 +35,7 @@ async def open_stream(context: Context, ou_id: str | None, after: str | None) ->
     credentials, hub = context.credentials, context.services.hub
     if credentials.authorization is not None:
         caller = await context.services.authenticator.caller(
-            replace(credentials, active_ou=ou_id or credentials.active_ou)
+            credentials._replace(active_ou=ou_id or credentials.active_ou)
         )
         if ou_id is not None and caller.unit_id != ou_id:
             raise not_found(f"Organizational unit {ou_id}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from leadvibe.errors import bad_request, unauthorized
@@ -37,7 +36,7 @@ async def set_active_unit(context: Context, unit_id: str) -> Caller:
     """
     if not unit_id or "\0" in unit_id:
         raise bad_request("Name the organizational unit.", ouId="is required")
-    credentials = replace(context.credentials, active_ou=unit_id)
+    credentials = context.credentials._replace(active_ou=unit_id)
     caller = await context.services.authenticator.caller(credentials)
     if caller.unit_id != unit_id:
         raise bad_request("An API credential works in its own unit only.", ouId=f"must be {caller.unit_id}")

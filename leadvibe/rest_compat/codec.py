@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from leadvibe.errors import ApiError, FieldProblem, bad_request, too_large
@@ -50,12 +50,15 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
 async def read_body(request: Request) -> bytes:
     """The whole body; 413 as soon as it is longer than LARGEST_BODY."""
     parts: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size, more = size + len(parts[-1]), message.get("more_body", False)
         if size > LARGEST_BODY:
             raise too_large(f"The body is larger than {LARGEST_BODY} bytes.")
-        parts.append(chunk)
     return b"".join(parts)
 
 

@@ -16,7 +16,6 @@ async def _document(context: Context, call: Call) -> Any:
     return document()
 
 
-# POST /ingest comes first: routes are tried in order, and it is the one that is called most.
 ROUTES: list[Route] = [
     *events.ROUTES,
     *leads.ROUTES,

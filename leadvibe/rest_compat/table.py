@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
 from starlette.routing import Route as StarletteRoute
+from starlette.types import Receive, Scope, Send
 
 from leadvibe.errors import not_found
 from leadvibe.resolvers.authentication import Credentials
@@ -20,8 +22,7 @@ BEARER = ("bearer",)
 BOTH = ("bearer", "basic")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One request, read: path parameters, and query and body as the route's models."""
 
     request: Request
@@ -67,9 +68,7 @@ class Route:
 
 def context_of(request: Request) -> Context:
     services: Services = request.app.state.services
-    headers, cookies = request.headers, request.cookies
-    credentials = Credentials(headers.get("authorization"), cookies.get("activeOu"), headers.get("x-unit-id"))
-    return Context(services, credentials)
+    return Context(services, Credentials.of(request.scope["headers"]))
 
 
 def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
@@ -79,7 +78,7 @@ def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
         context = context_of(request)
         if route.auth and not route.verifies:
             await context.authenticate()
-        if any("\0" in value for value in request.path_params.values()):
+        if request.path_params and any("\0" in value for value in request.path_params.values()):
             raise not_found("An id with a NUL character")
         query = read_query(request.query_params, route.query) if route.query else None
         body = await read_model(request, route.body) if route.body else None
@@ -95,8 +94,44 @@ def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
     return handle
 
 
-def starlette_routes(table: list[Route]) -> list[StarletteRoute]:
-    """The table as Starlette routes, fixed paths before those with parameters."""
-    rows = [(path, route) for route in table for path in route.paths]
-    rows.sort(key=lambda row: row[0].count("{"))
-    return [StarletteRoute(path, endpoint(route), methods=[route.method]) for path, route in rows]
+class RestRoutes(BaseRoute):
+    """The table as one route of the application.
+
+    Paths without parameters are found in a dictionary, the others among those with the same first
+    segment: the table is long, and Starlette would try row after row.
+    """
+
+    def __init__(self, table: list[Route]) -> None:
+        self._fixed: dict[str, dict[str, StarletteRoute]] = {}
+        self._others: dict[str, list[StarletteRoute]] = {}
+        for route in table:
+            for path in route.paths:
+                row = StarletteRoute(path, endpoint(route), methods=[route.method])
+                if "{" in path:
+                    self._others.setdefault(_first(path), []).append(row)
+                else:
+                    self._fixed.setdefault(path, {}).update(dict.fromkeys(row.methods or (), row))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """The route with the path and method; without one, a route with the path, which answers 405."""
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        path = scope["path"]
+        methods = self._fixed.get(path, {})
+        if row := methods.get(scope["method"]):
+            return Match.FULL, {"path_params": {}, "endpoint": row.endpoint, "rest_route": row}
+        partial: tuple[Match, Scope] = Match.NONE, {}
+        for row in (*methods.values(), *self._others.get(_first(path), ())):
+            match, child = row.matches(scope)
+            if match is Match.FULL:
+                return match, {**child, "rest_route": row}
+            if match is Match.PARTIAL and partial[0] is Match.NONE:
+                partial = match, {**child, "rest_route": row}
+        return partial
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["rest_route"].handle(scope, receive, send)
+
+
+def _first(path: str) -> str:
+    return path.split("/", 2)[1] if "/" in path else ""

@@ -33,16 +33,14 @@ class GraphQLContext(Context):
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
-        headers, cookies = connection.headers, connection.cookies
-        credentials = Credentials(headers.get("authorization"), cookies.get("activeOu"), headers.get("x-unit-id"))
         secure = connection.url.scheme == "https"
+        credentials = Credentials.of(connection.scope["headers"])
         return cls(connection.app.state.services, credentials, response=response, secure=secure)
 
     def take_connection_params(self) -> None:
         """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""
         given = {name.lower(): value for name, value in (self.connection_params or {}).items()}
-        self.credentials = replace(
-            self.credentials,
+        self.credentials = self.credentials._replace(
             authorization=_text(given.get("authorization")) or self.credentials.authorization,
             unit_header=_text(given.get("x-unit-id")) or self.credentials.unit_header,
         )
