@@ -182,6 +182,14 @@ async def test_rows_before_a_place_that_cannot_be_read_are_in() -> None:
     assert taken.rows() == [("view", "ld_1")]
 
 
+@pytest.mark.xfail(strict=True, reason="The lines before it in the same chunk are dropped.")
+async def test_rows_before_a_line_that_does_not_end_are_in_and_the_line_is_named() -> None:
+    taken, lines = Taken(), b"event_type,lead_id\nview,ld_1\nview,"
+    with pytest.raises(ApiError, match="Line 3 does not end"):
+        await import_csv(chunked(lines + b"x" * 600_000, []), taken.accept)
+    assert taken.rows() == [("view", "ld_1")]
+
+
 @pytest.mark.xfail(strict=True, reason="An even number of quotes is taken for balanced ones.")
 async def test_a_quote_inside_a_plain_cell_is_only_a_character() -> None:
     _, taken = await run('event_type,lead_id\n5" screen,"a\nb"\n')

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from leadvibe.pipeline.rescore import rescore
@@ -22,7 +22,12 @@ worlds = st.one_of(guarded(), configs())
 
 # Only now and then does a stream have it; tests/pipeline/test_worker.py has it always.
 unseen_history = pytest.mark.xfail(reason="A filter misses the past of a lead that got its alias in the same batch.")
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # no search for the smallest while the above is known
+)
 
 _leads = st.sampled_from(("a", "a", "a", "b", None, None))
 
