@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import asyncpg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -21,6 +22,7 @@ from leadvibe.config import Settings
 from leadvibe.errors import ApiError
 from leadvibe.processes import CommandError, database_url, log_to_stderr
 from leadvibe.store.database import Database
+from leadvibe.store.embedded import EmbeddedError
 
 T = TypeVar("T")
 
@@ -38,11 +40,15 @@ _CHUNK = 256 * 1024
 Unit = Annotated[str | None, typer.Option(help="The organizational unit; needed when there are several.")]
 
 
+# What the user, or the operator of the database, can set right.
+_SAID = (CommandError, ApiError, EmbeddedError, ValueError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
 def main() -> None:
     """The console script: what a user can set right ends as one sentence, not as a traceback."""
     try:
         app()
-    except (CommandError, ApiError, ValueError, OSError) as error:
+    except _SAID as error:
         print(f"leadvibe: {error}", file=sys.stderr)
         sys.exit(1)
 

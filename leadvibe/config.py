@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +19,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path(".leadvibe"), description="Folder of the embedded database and its secrets.")
     database_url: str | None = Field(None, description="postgresql:// URL; without it PostgreSQL is embedded.")
     broadcast_url: str | None = Field(
-        None, description="memory://, postgres://, redis:// or kafka://; default: the database."
+        None,
+        description="postgres:// or redis:// URL that carries live updates between processes; default: the database.",
     )
     api_processes: int = Field(1, ge=1, description="API processes that `serve` starts.")
     workers: int = Field(1, ge=1, description="Scoring worker processes that `serve` starts.")
@@ -35,8 +35,3 @@ class Settings(BaseSettings):
         "optional", description="`required` closes the anonymous form of GET /stream."
     )
     log_level: str = Field("info", description="Level of the server's log.")
-
-
-@cache
-def settings() -> Settings:
-    return Settings()

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 
 from leadvibe.config import Settings
 from leadvibe.live.publisher import Publisher
@@ -75,18 +76,31 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         runner.run(main)
 
 
+class _Server(uvicorn.Server):
+    """Ends open streams before uvicorn waits for what is still running."""
+
+    def __init__(self, config: uvicorn.Config, app: Starlette) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.state.services.hub.hang_up()
+        await super().shutdown(sockets)
+
+
 async def serve_api(settings: Settings, listener: socket.socket) -> None:
     """One API process; uvicorn handles SIGINT and SIGTERM."""
     from leadvibe.app import create_app  # here, because a worker needs none of it
 
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         log_level=settings.log_level,
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, app)
     _spare_the_collector()
 
     def stop() -> None:

@@ -19,6 +19,7 @@ from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store.database import Database, connect
 from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
+from tests.serve_process import home_of, remove_cluster
 
 
 def _with_database(url: str, name: str) -> str:
@@ -44,6 +45,9 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     with embedded_postgres(shared / "server") as url:
         yield url
+    home = home_of(shared / "server")
+    if home is not None and not (home / "postgres" / "postmaster.pid").exists():  # this was the last user
+        remove_cluster(shared / "server")
 
 
 @pytest.fixture(scope="session")

@@ -245,7 +245,6 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(tmp_path: Path) -
     assert refusal(leadvibe(tmp_path, "jobs", "run", "partitions", LEADVIBE_DATABASE_URL=url))
 
 
-@pytest.mark.xfail(strict=True, reason="cli.py: main() lets asyncpg.PostgresError through")
 def test_a_database_that_does_not_exist_is_told_in_a_sentence(serve: Serve, data_dir: Path, server_url: str) -> None:
     url = server_url.replace("/leadvibe?", "/nowhere?")
     assert "nowhere" in refusal(leadvibe(data_dir, "jobs", "run", "partitions", LEADVIBE_DATABASE_URL=url))

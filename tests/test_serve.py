@@ -113,7 +113,6 @@ def test_sigterm_stops_everything_though_streams_are_open(serve: Serve) -> None:
     assert [process for process in family if runs(process)] == []
 
 
-@pytest.mark.xfail(strict=True, reason="processes.py: uvicorn cancels open streams, as nobody calls Hub.hang_up before")
 def test_a_stop_is_no_failure_in_the_log(serve: Serve) -> None:
     assert serve.process.poll() == 0, "it was stopped above"
     assert "Traceback" not in serve.log.read_text()

@@ -60,7 +60,11 @@ class Database:
             url, min_size=1, max_size=pool_size, server_settings=SERVER_SETTINGS, init=_prepare, reset=_leave
         )
         engine = create_async_engine(
-            sqlalchemy_url(url), pool_size=pool_size, connect_args={"server_settings": SERVER_SETTINGS}
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            connect_args={"server_settings": SERVER_SETTINGS},
+            # Reads numbers as they were when they came in; json would make integers that cannot be written.
+            json_deserializer=orjson.loads,
         )
         return cls(url, pool, engine)
 
