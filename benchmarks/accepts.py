@@ -47,8 +47,8 @@ async def measure(bench: Bench) -> list[Figure]:
     references: list[float] = []
     async with api(bench) as port, bare() as reference_port:
         for run in range(_RUNS):
-            ours.append(await _rate(bench, port))
-            references.append(await _rate(bench, reference_port))
+            ours.append(await rate_of(bench, port))
+            references.append(await rate_of(bench, reference_port))
             note(f"  run {run + 1}: {ours[-1]:,.0f} accepts/s, bare route {references[-1]:,.0f} answers/s")
     waiting = await bench.database.pool.fetchval("SELECT count(*) FROM ingest_queue")
     note(f"  {waiting:,} events wait in the queue")
@@ -63,7 +63,8 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _rate(bench: Bench, port: int) -> float:
+async def rate_of(bench: Bench, port: int) -> float:
+    """Accepts per second under a load that the server cannot exceed."""
     load: Load = await saturate(port, lambda: requests(bench), _SECONDS)
     if load.failures:
         raise RuntimeError(f"{load.failures} of {load.answers + load.failures} requests were not accepted")

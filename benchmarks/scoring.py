@@ -16,6 +16,8 @@ from benchmarks.report import Figure, note
 from benchmarks.server import EVENT_TYPES, Bench, fill, held_lane, process, scored, scored_at_least, worker_connected
 from leadvibe.store.embedded import binaries
 
+Workload = Callable[[int], Iterator[dict[str, object]]]
+
 _EVENTS = 60_000
 _LEADS = 20_000
 _PRESENT = 300
@@ -73,7 +75,7 @@ def _body(draw: random.Random, lead: int) -> dict[str, object]:
     }
 
 
-_WORKLOADS: dict[str, Callable[[int], Iterator[dict[str, object]]]] = {"visitors": sessions, "strangers": strangers}
+_WORKLOADS: dict[str, Workload] = {"visitors": sessions, "strangers": strangers}
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -85,7 +87,7 @@ async def measure(bench: Bench) -> list[Figure]:
         await worker_connected(bench)
         for run in range(_RUNS):
             for name, workload in _WORKLOADS.items():
-                rates[name].append(await _worker_rate(bench, workload))
+                rates[name].append(await worker_rate(bench, workload))
             references.append(await _pgbench_rate(bench))
             told = ", ".join(f"{name} {of[-1]:,.0f}" for name, of in rates.items())
             note(f"  run {run + 1}: {told} events/s; pgbench {references[-1]:,.0f} transactions/s")
@@ -100,7 +102,8 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def _worker_rate(bench: Bench, workload: Callable[[int], Iterator[dict[str, object]]]) -> float:
+async def worker_rate(bench: Bench, workload: Workload = sessions) -> float:
+    """Events per second of the worker that runs, from a full queue to an empty one."""
     before = await scored(bench)
     async with held_lane(bench):
         await fill(bench, workload(_EVENTS))

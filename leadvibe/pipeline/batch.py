@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,9 +63,15 @@ async def load_history(
 ) -> None:
     """Gives the leads of filtered events the part of their past that the filters look at."""
     spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    # An alias may become a stored lead's with one event of the batch and name that lead in a later one.
+    names = replace(people, aliases=dict(people.aliases))
     for row in rows:
-        lead = people.lead_of(row) if row["event_type"] in config.filters else None
-        if lead is not None and lead.stored:
+        lead = names.lead_of(row)
+        if not lead.stored:
+            continue
+        for kind, _, normal in row["aliases"]:
+            names.aliases.setdefault((kind, normal), lead.lead_id)
+        if row["event_type"] in config.filters:
             pair, at = (lead.lead_id, row["event_type"]), row["occurred_at"]
             first, last = spans.get(pair, (at, at))
             spans[pair] = min(first, at), max(last, at)

@@ -23,6 +23,8 @@ _MOST_PROBLEMS = 1_000
 # A row with the largest metadata, every quote of it doubled, is shorter.
 _LONGEST_RECORD = 512 * 1024
 
+csv.field_size_limit(_LONGEST_RECORD)
+
 _QUOTES = re.compile('"+')
 
 Accept = Callable[[list[IncomingEvent]], Awaitable[Sequence[Result]]]
@@ -62,15 +64,21 @@ async def import_csv(
     importer = _Importer(accept, skip_triggers)
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     records = _Records()
-    async for chunk in chunks:
-        try:
-            text = decoder.decode(chunk)
-        except UnicodeDecodeError:
-            raise bad_request(f"The file is not UTF-8 (near line {records.line}).", file="must be UTF-8") from None
-        for line, record in records.feed(text):
+    try:
+        async for chunk in chunks:
+            for line, record in records.feed(decoder.decode(chunk)):
+                await importer.take(line, record)
+            if progress is not None:
+                progress(len(chunk))
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        for line, record in records.feed(error.object[: error.start].decode()):
             await importer.take(line, record)
-        if progress is not None:
-            progress(len(chunk))
+        await importer.flush()
+        raise bad_request(f"The file is not UTF-8 (line {records.line}).", file="must be UTF-8") from None
+    except ApiError:
+        await importer.flush()
+        raise
     for line, record in records.finish():
         await importer.take(line, record)
     return await importer.finish()
@@ -97,10 +105,10 @@ class _Records:
     def feed(self, text: str) -> Iterator[Record]:
         lines = (self._text + text).split("\n")
         self._text = lines.pop()
-        if len(self._text) > _LONGEST_RECORD:
-            raise bad_request(f"Line {self.line} does not end.", file="must have line ends")
         for line in lines:
             yield from self._take(line)
+        if len(self._text) > _LONGEST_RECORD:
+            raise bad_request(f"Line {self.line} does not end.", file="must have line ends")
 
     def finish(self) -> Iterator[Record]:
         if self._text:
@@ -139,9 +147,6 @@ class _Records:
 
 def _ends_inside(line: str, inside: bool) -> bool:
     """Whether a quoted cell is open at the line's end. Only at a cell's beginning does a quote open it."""
-    quotes = line.count('"')
-    if quotes == 0 or (quotes % 2 == 0 and not inside):
-        return inside
     for run in _QUOTES.finditer(line):
         count, start = len(run[0]), run.start()
         if inside:
@@ -171,12 +176,12 @@ class _Importer:
             except ApiError as error:
                 self._report.refuse(line, error.message)
             if len(self._waiting) >= _ROWS_AT_ONCE:
-                await self._flush()
+                await self.flush()
 
     async def finish(self) -> ImportReport:
         if self._columns is None:
             raise bad_request("The file is empty.", file="must begin with a header row")
-        await self._flush()
+        await self.flush()
         return self._report
 
     def _event(self, record: list[str]) -> IncomingEvent:
@@ -197,8 +202,10 @@ class _Importer:
                 raise bad_request("The metadata is not valid JSON.") from None
         return read_event(body, datetime.now(UTC), skip_triggers=self._skip_triggers)
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
         waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         results = await self._accept([event for _, event in waiting])
         for (line, _), result in zip(waiting, results, strict=True):
             if isinstance(result, ApiError):

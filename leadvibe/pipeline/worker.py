@@ -17,7 +17,7 @@ from leadvibe.pipeline import batch
 from leadvibe.pipeline.batch import People
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store import queue, unit_config
-from leadvibe.store.database import connect
+from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.event_log import name_event_types
 from leadvibe.store.partitions import Month, existing_months, make_partitions, month_of
 from leadvibe.store.queue import WAKE_CHANNEL, WORKER_NAME, AnyConnection, LaneState
@@ -98,7 +98,7 @@ class Worker:
 
     async def connect(self) -> Any:
         """The worker's one connection: it listens for wake-ups and shows that a worker is alive."""
-        connection = await connect(self._url, application_name=WORKER_NAME)
+        connection = await connect(self._url, WORKER_NAME, BY_KEY_ONLY)
         await connection.add_listener(WAKE_CHANNEL, lambda *_: self._woken.set())
         return connection
 

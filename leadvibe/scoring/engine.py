@@ -100,7 +100,7 @@ def _filter(
         is_first = not run or run[0].at > event.at
         if not is_first:
             reason = reason or "inorganic_grouped"
-        out.update((each.seq, each) for each in (run if is_first else run[1:]) if each.deltas)
+        out.update((each.seq, each) for each in (run if is_first else run[1:]) if each.deltas is not None)
     insort(history, past, key=_by_time)
     return past, reason, tuple(out[seq] for seq in sorted(out))
 
@@ -115,9 +115,9 @@ def _take_back(config: UnitConfig, scores: dict[str, int], taken_back: tuple[Pas
         return scores
     reduced = dict(scores)
     for past in taken_back:
-        for ruleset_id, delta in past.deltas.items():
+        for ruleset_id, delta in (past.deltas or {}).items():
             reduced[ruleset_id] = reduced.get(ruleset_id, 0) - delta
-        past.deltas = {}
+        past.deltas = None
     return {ruleset_id: _floored(config, score) for ruleset_id, score in reduced.items()}
 
 

@@ -107,12 +107,12 @@ class Event(NamedTuple):
 
 @dataclass(slots=True)
 class Past:
-    """An earlier event of a filtered type. `deltas`: its effective points by ruleset, empty when it
-    was suppressed, unscored, or taken back."""
+    """An earlier event of a filtered type. `deltas`: its effective points by ruleset, None when it was
+    suppressed or taken back."""
 
     at: datetime
     seq: int
-    deltas: dict[str, int] = field(default_factory=dict)
+    deltas: dict[str, int] | None = None
 
 
 @dataclass(slots=True)

@@ -11,8 +11,12 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-# Plain PostgreSQL ignores this; Citus then does not search its shards for type names (citus.md, 85).
-SERVER_SETTINGS = {"citus.override_table_visibility": "off"}
+SERVER_SETTINGS = {
+    # Plain PostgreSQL ignores this; Citus then does not search its shards for type names (citus.md, 85).
+    "citus.override_table_visibility": "off",
+    # A plan that was made when a table was empty reads all of it once it is full.
+    "plan_cache_mode": "force_custom_plan",
+}
 
 _JSONB_VERSION = b"\x01"
 
@@ -38,9 +42,21 @@ async def _leave(connection: Any) -> None:
     """Nothing to reset: no query leaves session state behind. The default costs a round trip each time."""
 
 
-async def connect(url: str, application_name: str = "leadvibe") -> asyncpg.Connection[asyncpg.Record]:
-    """One connection outside the pool, for LISTEN and for tools."""
-    settings = SERVER_SETTINGS | {"application_name": application_name}
+# For a connection whose statements all find some rows by their keys. What the planner believes of a
+# queue, which is empty one moment and full the next, is never right: it would read dead rows by the million.
+BY_KEY_ONLY = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
+async def connect(
+    url: str, application_name: str = "leadvibe", planner: dict[str, str] | None = None
+) -> asyncpg.Connection[asyncpg.Record]:
+    """One connection outside the pool, for the worker, for LISTEN and for tools."""
+    settings = SERVER_SETTINGS | {"application_name": application_name} | (planner or {})
     connection = await asyncpg.connect(url, server_settings=settings)
     await _prepare(connection)
     return connection

@@ -101,7 +101,7 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
             yield cluster.url
         finally:
             with _exclusive(data_dir / "start.lock"):
-                if _alone(users):
+                if _alone(users) and _runs(cluster):
                     cluster.run("pg_ctl", "stop", "-D", str(cluster.data), "-m", "fast", "-w")
 
 

@@ -48,13 +48,17 @@ async def load_leads(
     leads: dict[str, BatchLead] = {}
     merged: dict[str, str] = {}
     wanted = set(lead_ids)
+    # One by one: before the table is analysed, the planner would take any index that begins with the
+    # unit and read all its leads.
     for _ in range(_LONGEST_MERGE_CHAIN):
         if not wanted:
             break
         rows = await connection.fetch(
             """
-            SELECT lead_id, merged_into, scores, session_count, session_at, last_event_at, last_event_type
-            FROM leads WHERE unit_id = $1 AND lead_id = ANY($2::text[])
+            SELECT l.* FROM unnest($2::text[]) AS t (lead_id) CROSS JOIN LATERAL (
+                SELECT lead_id, merged_into, scores, session_count, session_at, last_event_at, last_event_type
+                FROM leads WHERE unit_id = $1 AND lead_id = t.lead_id LIMIT 1
+            ) l
             """,
             unit_id,
             list(wanted),
@@ -117,9 +121,10 @@ async def load_history(
     )
     history: dict[tuple[str, str], list[Past]] = {pair: [] for pair in spans}
     for row in rows:
-        scores = row["scores"] if row["suppression_reason"] is None else None
-        deltas = {ruleset_id: earned(entry) for ruleset_id, entry in (scores or {}).items()}
-        past = Past(row["occurred_at"], row["seq"], {key: value for key, value in deltas.items() if value})
+        past = Past(row["occurred_at"], row["seq"])
+        if row["suppression_reason"] is None:
+            deltas = {ruleset_id: earned(entry) for ruleset_id, entry in (row["scores"] or {}).items()}
+            past.deltas = {ruleset_id: delta for ruleset_id, delta in deltas.items() if delta}
         history[row["lead_id"], row["event_type"]].append(past)
     for events in history.values():
         events.sort(key=lambda past: (past.at, past.seq))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -47,15 +47,18 @@ def decode_cursor(cursor: str, keys: Sequence[SortKey]) -> list[Any]:
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [_typed(value, key.column.type.python_type) for key, value in zip(keys, values, strict=True)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise bad_request("The cursor is not one of this list.", after="is not a cursor of this list") from None
 
 
 def _typed(value: Any, kind: type) -> Any:
     if value is None:
         return None
-    value = datetime.fromisoformat(value) if kind is datetime else value
-    if not isinstance(value, kind):
+    value = datetime.fromisoformat(value).astimezone(UTC) if kind is datetime else value
+    # PostgreSQL takes none of these.
+    if (kind is int and not -(2**63) <= value < 2**63) or (kind is str and "\0" in value):
+        raise ValueError
+    if type(value) is not kind:
         raise TypeError
     return value
 

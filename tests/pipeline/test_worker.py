@@ -127,7 +127,6 @@ async def test_a_burst_is_taken_back_across_batches_and_within_one(database: Dat
         assert await unit.scores() == {"ld_1": 10}
 
 
-@pytest.mark.xfail(strict=True, reason="A filter misses the past of a lead that got its alias in the same batch.")
 async def test_a_filter_sees_the_past_of_a_lead_whose_alias_is_new_in_the_batch(database: Database) -> None:
     unit = await new_unit(database, config(ruleset(view=10), filters=[plain(2, 60)]))
     await unit.score(body(second=0), body(second=1))

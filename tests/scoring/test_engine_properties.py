@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 
 from leadvibe.scoring.engine import apply
@@ -26,7 +25,6 @@ def test_the_engine_does_what_the_naive_reading_of_the_contract_does(config: Uni
         assert {k: v for k, v in lead.scores.items() if v} == {k: v for k, v in naive.scores.items() if v}
 
 
-@pytest.mark.xfail(strict=True, reason="Events of a burst that gave no points are not marked as grouped.")
 @many
 @given(configs(), streams_with_decay())
 def test_every_event_of_a_burst_but_the_first_is_marked(config: UnitConfig, events: list[Event]) -> None:

@@ -26,7 +26,7 @@ def visible(config: UnitConfig, batch: Sequence[Event], stored: Stored, marked: 
         near = neighbours(config.filters[event_type])
         counted = sorted(
             (
-                Past(event.at, seq, {} if seq in marked else points(outcome))
+                Past(event.at, seq, None if seq in marked else points(outcome))
                 for seq, (event, outcome) in stored.items()
                 if event.event_type == event_type and not outcome.observed
             ),

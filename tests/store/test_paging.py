@@ -136,7 +136,6 @@ def test_a_cursor_keeps_its_values() -> None:
     assert decode_cursor(encode_cursor([7, None, "ld"]), LeadOrder.SCORE.keys) == [7, None, "ld"]
 
 
-@pytest.mark.xfail(strict=True, reason="Such cursors reach the database, and fail there.")
 @pytest.mark.parametrize(
     "cursor",
     [
