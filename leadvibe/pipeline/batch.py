@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from leadvibe.scoring.engine import apply
 from leadvibe.scoring.model import Event, UnitConfig
 from leadvibe.scoring.velocity import neighbours
 from leadvibe.store import event_log, lead_state
+from leadvibe.store.event_log import DayCount
 from leadvibe.store.lead_state import AliasKey, BatchLead
 from leadvibe.store.queue import AnyConnection
 
@@ -83,11 +85,17 @@ async def load_history(
 
 @dataclass(slots=True)
 class Aftermath:
-    """What a batch leaves to be written, beside its events and the people it changed: event types it
-    named, and earlier events that no longer count (seq → time)."""
+    """What a batch leaves to be written, beside its events and the people it changed: how many events of
+    which day, type and channel it has, how many leads are new, and which earlier events no longer count
+    (seq → time)."""
 
-    event_types: set[str] = field(default_factory=set)
+    counts: Counter[DayCount] = field(default_factory=Counter)
+    new_leads: int = 0
     taken_back: dict[int, datetime] = field(default_factory=dict)
+
+    @property
+    def event_types(self) -> set[str]:
+        return {event_type for _, event_type, _ in self.counts}
 
 
 def score(
@@ -108,10 +116,12 @@ def score(
         # A suppressed event brings no lead into being.
         if lead.stored or reason is None:
             people.attach(row, lead)
+            aftermath.new_leads += not lead.stored
             lead.stored = True
         for past in taken_back:
             aftermath.taken_back[past.seq] = past.at
-        aftermath.event_types.add(event_type)
+        channel = channel_of(event_type, metadata)
+        aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
             unit_id,
             occurred_at,
@@ -119,7 +129,7 @@ def score(
             row["event_id"],
             lead.lead_id if lead.stored else None,
             event_type,
-            channel_of(event_type, metadata),
+            channel,
             metadata,
             reason,
             observed,
@@ -143,6 +153,7 @@ async def score_and_save(
     await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now))
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
+    await event_log.count_events(connection, unit_id, aftermath.counts)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
     if aftermath.taken_back:

@@ -155,7 +155,7 @@ class Worker:
             await name_event_types(connection, unit_id, list(new), now)
             known.event_types |= new
         to_seq = lane.last_seq + len(rows)
-        await queue.advance_lane(connection, unit_id, to_seq)
+        await queue.advance_lane(connection, unit_id, to_seq, scored.new_leads)
         return BatchResult(lane.last_seq + 1, to_seq)
 
     async def _remember(self, connection: AnyConnection, unit_id: str, version: int) -> _Known:

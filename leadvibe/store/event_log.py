@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from leadvibe.scoring.model import Contribution
@@ -78,4 +78,25 @@ async def name_event_types(connection: AnyConnection, unit_id: str, names: Seque
         unit_id,
         sorted(names),
         now,
+    )
+
+
+DayCount = tuple[date, str, str]  # day (UTC), event type, channel
+
+
+async def count_events(connection: AnyConnection, unit_id: str, counts: Mapping[DayCount, int]) -> None:
+    """Adds to the unit's counts, which may be negative; the caller holds the lane."""
+    keys = sorted(counts)
+    await connection.execute(
+        """
+        INSERT INTO event_counts AS c (unit_id, day, event_type, channel, events)
+        SELECT $1, t.day, t.event_type, t.channel, t.events
+        FROM unnest($2::date[], $3::text[], $4::text[], $5::bigint[]) AS t (day, event_type, channel, events)
+        ON CONFLICT (unit_id, day, event_type, channel) DO UPDATE SET events = c.events + excluded.events
+        """,
+        unit_id,
+        [day for day, _, _ in keys],
+        [event_type for _, event_type, _ in keys],
+        [channel for _, _, channel in keys],
+        [counts[key] for key in keys],
     )

@@ -145,9 +145,9 @@ async def claim(connection: AnyConnection, unit_id: str, most: int) -> list[Reco
     return rows
 
 
-async def advance_lane(connection: AnyConnection, unit_id: str, last_seq: int) -> None:
+async def advance_lane(connection: AnyConnection, unit_id: str, last_seq: int, new_leads: int) -> None:
     await connection.execute(
-        "UPDATE lanes SET last_seq = $2, state_version = state_version + 1 WHERE unit_id = $1", unit_id, last_seq
+        "UPDATE lanes SET last_seq = $2, lead_count = lead_count + $3 WHERE unit_id = $1", unit_id, last_seq, new_leads
     )
 
 

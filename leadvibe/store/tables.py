@@ -6,10 +6,11 @@ server_secrets. All others are tenant tables and carry `unit_id` first in their 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 from sqlmodel.sql.sqltypes import AutoString
@@ -124,7 +125,7 @@ class Lane(TenantRow, table=True):
     """A unit's order of scoring. Its row lock makes one worker at a time the lane's owner.
 
     `last_seq`: arrival number of the last event scored. `config_version`: raised by every change
-    of scoring configuration. `state_version`: raised by whatever changes lead state.
+    of scoring configuration. `lead_count`: leads that are neither merged away nor being deleted.
     """
 
     __tablename__ = "lanes"
@@ -132,7 +133,7 @@ class Lane(TenantRow, table=True):
 
     last_seq: int = Field(default=0, sa_type=BigInteger)
     config_version: int = Field(default=0, sa_type=BigInteger)
-    state_version: int = Field(default=0, sa_type=BigInteger)
+    lead_count: int = Field(default=0, sa_type=BigInteger)
 
 
 class ConfigRow(TenantRow):
@@ -257,6 +258,7 @@ class Lead(TenantRow, table=True):
     owner_name: str | None = None
     lead_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     merged_into: str | None = None
+    deleting: bool = Field(default=False, description="Being deleted: hidden, and soon gone.")
     score: int = Field(default=0, sa_type=BigInteger)
     scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     session_count: int = 0
@@ -279,6 +281,86 @@ class LeadAlias(TenantRow, table=True):
     alias_id: str
     lead_id: str
     created_at: datetime = _stamp("When the alias was first seen.")
+
+
+class Account(TenantRow, table=True):
+    """A company whose people are leads."""
+
+    __tablename__ = "accounts"
+    __table_args__ = TENANT
+
+    account_id: str = Field(primary_key=True)
+    org_id: str
+    domain: str | None = None
+    name: str | None = None
+    account_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+    created_at: datetime = _stamp("When the account was made.")
+    updated_at: datetime = _stamp("When the account last changed.")
+
+
+class Order(TenantRow, table=True):
+    """A purchase of a lead, shown in its activity and never scored. `order_id` is the shop's own."""
+
+    __tablename__ = "orders"
+    __table_args__ = (Index("orders_by_lead", "unit_id", "lead_id", "ordered_at"), TENANT)
+
+    id: str = Field(primary_key=True)
+    order_id: str
+    lead_id: str
+    amount: Decimal = Field(sa_type=Numeric)
+    currency: str
+    status: str
+    ordered_at: datetime = _time()
+    order_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+
+
+class ScoreSnapshot(TenantRow, table=True):
+    """A lead's score at the end of an hour. Written only when it changed: the score at any time is that
+    of the latest snapshot before it."""
+
+    __tablename__ = "score_snapshots"
+    __table_args__ = (Index("score_snapshots_by_time", "unit_id", "snapshot_at"), TENANT)
+
+    lead_id: str = Field(primary_key=True)
+    ruleset_id: str = Field(primary_key=True)
+    snapshot_at: datetime = _time(primary_key=True)
+    score: int = Field(sa_type=BigInteger)
+
+
+class JobRecord(TenantRow, table=True):
+    """Work that outlives its request: an import, the deletion of a lead.
+
+    `status` is pending, running, completed or failed. `subject`: what it is about (a file's name, a
+    lead's id). `problems`: the first rows that failed, as {line, reason}.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("jobs_by_subject", "unit_id", "kind", "subject", "created_at"), TENANT)
+
+    job_id: str = Field(primary_key=True)
+    kind: str
+    subject: str
+    status: str = "pending"
+    done: int = Field(default=0, sa_type=BigInteger)
+    failed: int = Field(default=0, sa_type=BigInteger)
+    total: int | None = Field(default=None, sa_type=BigInteger)
+    problems: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    error: str | None = None
+    created_by: str | None = None
+    created_at: datetime = _stamp("When it was asked for.")
+    updated_at: datetime = _stamp("When it last told of its progress.")
+
+
+class EventCount(TenantRow, table=True):
+    """How many events of a type and channel happened on a day (UTC): what analytics add up."""
+
+    __tablename__ = "event_counts"
+    __table_args__ = TENANT
+
+    day: date = Field(primary_key=True)
+    event_type: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    events: int = Field(sa_type=BigInteger)
 
 
 class IngestKey(TenantRow, table=True):
