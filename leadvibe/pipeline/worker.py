@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import asyncpg
 from cachetools import LRUCache
@@ -55,6 +56,16 @@ class _Known:
     event_types: set[str] = field(default_factory=set)
 
 
+class _Rest(NamedTuple):
+    """How long a unit whose batch failed is left alone, and until when."""
+
+    seconds: float
+    until: float
+
+
+_NO_REST = _Rest(0.5, 0.0)
+
+
 class _PartitionsMissing(Exception):
     """The batch has events of months that the log has no partition for."""
 
@@ -71,6 +82,7 @@ class Worker:
     def __init__(self, database_url: str, publisher: Publisher, batch_size: int) -> None:
         self._url, self._publisher, self._batch_size = database_url, publisher, batch_size
         self._known: LRUCache[str, _Known] = LRUCache(_UNITS_REMEMBERED)
+        self._resting: dict[str, _Rest] = {}
         self._months: set[Month] = set()
         self._woken = asyncio.Event()
 
@@ -114,11 +126,29 @@ class Worker:
         """Scores one batch of each unit that has work; the number of events scored."""
         total = 0
         for unit_id in await queue.units_with_work(connection):
-            result = await self._batch(connection, unit_id)
+            if self._resting.get(unit_id, _NO_REST).until > time.monotonic():
+                continue
+            result = await self._tried(connection, unit_id)
             if result is not None:
                 total += result.count
                 await self._publisher.publish(unit_id, result.from_seq, result.to_seq)
         return total
+
+    async def _tried(self, connection: AnyConnection, unit_id: str) -> BatchResult | None:
+        """A batch whose failure is its unit's own: the unit rests, longer each time, and the others go on."""
+        try:
+            result = await self._batch(connection, unit_id)
+        except (OSError, TimeoutError):
+            raise
+        except Exception:
+            if connection.is_closed():
+                raise
+            seconds = min(self._resting.get(unit_id, _NO_REST).seconds * 2, _LONGEST_BACKOFF_SECONDS)
+            self._resting[unit_id] = _Rest(seconds, time.monotonic() + seconds)
+            _log.exception("A batch of %s failed and waits; it is tried again in %.1f s.", unit_id, seconds)
+            return None
+        self._resting.pop(unit_id, None)
+        return result
 
     async def _batch(self, connection: AnyConnection, unit_id: str) -> BatchResult | None:
         """One transaction; None when another worker has the lane, or nothing waits any more."""

@@ -236,3 +236,23 @@ async def test_a_running_worker_scores_what_comes_and_stops_when_told(unit: Unit
         stop.set()
         await running
     assert await unit.scores() == {"ld_1": 50}
+
+
+async def test_a_unit_whose_batch_fails_holds_up_no_other_and_loses_nothing(database: Database) -> None:
+    broken, fine = await new_unit(database, WORLD, "unit_a"), await new_unit(database, WORLD, "unit_b")
+    await database.pool.execute(
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON leads FOR EACH ROW WHEN (NEW.unit_id = 'unit_a')
+        EXECUTE FUNCTION refuse()
+        """
+    )
+    for unit in (broken, fine):
+        await unit.accept(body())
+    async with open_worker(database) as (worker, connection):
+        assert [await worker.run_once(connection) for _ in range(3)] == [1, 0, 0]
+        await database.pool.execute("DROP TRIGGER refuse ON leads")
+        async with asyncio.timeout(10):
+            while not await worker.run_once(connection):
+                await asyncio.sleep(0.05)  # the unit rests for a second
+    assert await broken.scores() == await fine.scores() == {"ld_1": 10}
