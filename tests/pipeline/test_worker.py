@@ -253,6 +253,6 @@ async def test_a_unit_whose_batch_fails_holds_up_no_other_and_loses_nothing(data
         assert [await worker.run_once(connection) for _ in range(3)] == [1, 0, 0]
         await database.pool.execute("DROP TRIGGER refuse ON leads")
         async with asyncio.timeout(10):
-            while not await worker.run_once(connection):
+            while not await worker.run_once(connection):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)  # the unit rests for a second
     assert await broken.scores() == await fine.scores() == {"ld_1": 10}
