@@ -32,7 +32,7 @@ def family_routes(family: Family[Any], path: str, tag: str, *aliases: str, **equ
         Route(method="GET", path=path, summary=f"List {noun}s", tag=tag, run=listed, returns=many,
               aliases=aliases),
         Route(method="POST", path=path, summary=f"Create a {noun}", tag=tag, run=create, status=201,
-              aliases=aliases, body=family.Input, returns=one, errors=(409,)),
+              aliases=aliases, body=family.Input, returns=one, errors=(404, 409)),
         Route(method="PUT", path=item, summary=f"Update a {noun}", tag=tag, run=update,
               aliases=items, body=family.Changes, returns=one, errors=(404, 409)),
         Route(method="DELETE", path=item, summary=f"Delete a {noun}", tag=tag, run=delete, status=204,
