@@ -249,6 +249,7 @@ class Lead(TenantRow, table=True):
         Index("leads_by_created", "unit_id", "created_at"),
         Index("leads_by_last_event", "unit_id", "last_event_at"),
         Index("leads_by_lower_id", "unit_id", text("lower(lead_id) text_pattern_ops")),
+        Index("leads_merged", "unit_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         TENANT,
     )
 
@@ -331,11 +332,16 @@ class JobRecord(TenantRow, table=True):
     """Work that outlives its request: an import, the deletion of a lead.
 
     `status` is pending, running, completed or failed. `subject`: what it is about (a file's name, a
-    lead's id). `problems`: the first rows that failed, as {line, reason}.
+    lead's id). `problems`: the first rows that failed, as {line, reason}. `up_to_seq`: the last event, in
+    the order of arrival, that a deletion is about.
     """
 
     __tablename__ = "jobs"
-    __table_args__ = (Index("jobs_by_subject", "unit_id", "kind", "subject", "created_at"), TENANT)
+    __table_args__ = (
+        Index("jobs_by_subject", "unit_id", "kind", "subject", "created_at"),
+        Index("jobs_open", "unit_id", "kind", postgresql_where=text("status IN ('pending', 'running')")),
+        TENANT,
+    )
 
     job_id: str = Field(primary_key=True)
     kind: str
@@ -344,6 +350,7 @@ class JobRecord(TenantRow, table=True):
     done: int = Field(default=0, sa_type=BigInteger)
     failed: int = Field(default=0, sa_type=BigInteger)
     total: int | None = Field(default=None, sa_type=BigInteger)
+    up_to_seq: int | None = Field(default=None, sa_type=BigInteger)
     problems: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     error: str | None = None
     created_by: str | None = None
