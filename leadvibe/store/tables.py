@@ -429,8 +429,12 @@ class QueuedEvent(TenantRow, table=True):
     skip_triggers: bool = False
 
 
-for _table in SQLModel.metadata.tables.values():
-    for _column in _table.columns:
-        # One text type everywhere: Citus colocates tables only when unit_id has the very same type.
-        if isinstance(_column.type, AutoString):
-            _column.type = Text()
+def plain_texts() -> None:
+    """One text type everywhere: Citus colocates tables only when unit_id has the very same type."""
+    for table in SQLModel.metadata.tables.values():
+        for column in table.columns:
+            if isinstance(column.type, AutoString):
+                column.type = Text()
+
+
+plain_texts()
