@@ -179,20 +179,28 @@ class _Reader:
         value = self.body.get("metadata")
         if value is None:
             return {}, b"{}"
-        if not isinstance(value, dict):
-            self.refuse("metadata", "must be an object")
-            return {}, b""
         try:
-            encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except (TypeError, ValueError):
-            self.refuse("metadata", "is nested too deeply, or has text that is not valid UTF-8")
+            return value, encoded_metadata(value)
+        except ValueError as error:
+            self.refuse("metadata", str(error))
             return {}, b""
-        if len(encoded) > LARGEST_METADATA:
-            raise too_large(f"metadata has {len(encoded)} bytes; at most {LARGEST_METADATA} are accepted.")
-        # Only a text with this sequence can have a NUL, and most have none.
-        if b"\\u0000" in encoded and not _storable_deep(value):
-            self.refuse("metadata", "must not contain NUL characters")
-        return value, encoded
+
+
+def encoded_metadata(value: Any) -> bytes:
+    """The JSON of metadata that can be stored. Raises 413 when it is too large; a ValueError says what
+    else is wrong with it."""
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")
+    try:
+        encoded = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (TypeError, ValueError):
+        raise ValueError("is nested too deeply, or has text that is not valid UTF-8") from None
+    if len(encoded) > LARGEST_METADATA:
+        raise too_large(f"metadata has {len(encoded)} bytes; at most {LARGEST_METADATA} are accepted.")
+    # Only a text with this sequence can have a NUL, and most have none.
+    if b"\\u0000" in encoded and not _storable_deep(value):
+        raise ValueError("must not contain NUL characters")
+    return encoded
 
 
 def _parsed_time(value: Any) -> datetime | None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, create_model
@@ -28,6 +29,9 @@ Row = TypeVar("Row", bound=ConfigRow)
 # raises ApiError, fills in what the client left out, and adjusts neighbours.
 Check = Callable[[AsyncSession, Caller, Row], Awaitable[None]]
 
+# Runs before anything else of an operation: raises 403 when a feature is off, 404 when the place is not there.
+Gate = Callable[[AsyncSession, Caller, dict[str, Any]], Awaitable[None]]
+
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
@@ -35,14 +39,18 @@ def _without_nul(text: str) -> str:
     return text
 
 
-_INPUT_TYPES: dict[Any, Any] = {str: Annotated[str, AfterValidator(_without_nul)], datetime: AwareDatetime}
+# A text that PostgreSQL can store.
+StoredText = Annotated[str, AfterValidator(_without_nul)]
+
+_INPUT_TYPES: dict[Any, Any] = {str: StoredText, datetime: AwareDatetime}
 
 
 class Family(Generic[Row]):
     """The operations `list`, `create`, `update` and `delete` on one kind of configuration row.
 
     `Input` is the body of a create, `Changes` of an update, where what is left out keeps its value.
-    `optional` names fields that the table needs and `accept` can fill in.
+    `optional` names fields that the table needs and `accept` can fill in. All operations take values
+    of further columns by name: where the rows are found, and what a new one has.
     """
 
     def __init__(
@@ -54,9 +62,10 @@ class Family(Generic[Row]):
         accept: Check[Row],
         release: Check[Row],
         optional: Sequence[str] = (),
+        gate: Gate | None = None,
     ) -> None:
         self.noun, self.row, self.order = noun, row, order
-        self._accept, self._release = accept, release
+        self._accept, self._release, self._gate = accept, release, gate
         self.Input = _input_model(row, writable, f"{row.__name__}Input", optional)
         self.Changes = _input_model(row, writable, f"{row.__name__}Changes", writable)
         self.list = operation(Permission.READ, f"list_{noun}s")(self._list)
@@ -70,14 +79,16 @@ class Family(Generic[Row]):
         for name, value in equals.items():
             query = query.where(getattr(self.row, name) == value)
         async with context.services.database.session() as session:
+            await self._enter(session, context.caller, equals)
             return (await session.exec(query.order_by(getattr(self.row, self.order), self._key))).all()
 
-    async def _create(self, context: Context, values: BaseModel) -> Row:
+    async def _create(self, context: Context, values: BaseModel, /, **equals: Any) -> Row:
         caller = context.caller
         async with context.services.database.session() as session, session.begin():
             await hold_lane(session, caller.unit_id)
+            await self._enter(session, caller, equals)
             row = self.row(
-                **self._given(values) | {self.row.key: new_id(self.row.id_prefix)},
+                **self._given(values) | equals | {self.row.key: new_id(self.row.id_prefix)},
                 unit_id=caller.unit_id,
                 org_id=caller.org_id,
                 created_by=caller.actor,
@@ -87,11 +98,12 @@ class Family(Generic[Row]):
             session.add(row)
         return row
 
-    async def _update(self, context: Context, row_id: str, values: BaseModel) -> Row:
+    async def _update(self, context: Context, row_id: str, values: BaseModel, /, **equals: Any) -> Row:
         caller = context.caller
         async with context.services.database.session() as session, session.begin():
             await hold_lane(session, caller.unit_id)
-            row = await self.find(session, caller.unit_id, row_id)
+            await self._enter(session, caller, equals)
+            row = await self.find(session, caller.unit_id, row_id, **equals)
             for name, value in self._given(values).items():
                 setattr(row, name, value)
             with session.no_autoflush:
@@ -99,17 +111,25 @@ class Family(Generic[Row]):
             row.updated_at, row.updated_by = now(), caller.actor
         return row
 
-    async def _delete(self, context: Context, row_id: str) -> None:
+    async def _delete(self, context: Context, row_id: str, /, **equals: Any) -> None:
         caller = context.caller
         async with context.services.database.session() as session, session.begin():
             await hold_lane(session, caller.unit_id)
-            row = await self.find(session, caller.unit_id, row_id)
+            await self._enter(session, caller, equals)
+            row = await self.find(session, caller.unit_id, row_id, **equals)
             await self._release(session, caller, row)
             await session.delete(row)
 
-    async def find(self, session: AsyncSession, unit_id: str, row_id: str) -> Row:
+    async def _enter(self, session: AsyncSession, caller: Caller, equals: dict[str, Any]) -> None:
+        if self._gate is not None:
+            await self._gate(session, caller, equals)
+
+    async def find(self, session: AsyncSession, unit_id: str, row_id: str, /, **equals: Any) -> Row:
         """The row, or 404."""
-        row = (await session.exec(select(self.row).where(self.row.unit_id == unit_id, self._key == row_id))).first()
+        query = select(self.row).where(self.row.unit_id == unit_id, self._key == row_id)
+        for name, value in equals.items():
+            query = query.where(getattr(self.row, name) == value)
+        row = (await session.exec(query)).first()
         if row is None:
             raise not_found(f"The {self.noun} {row_id}")
         return row
@@ -144,14 +164,23 @@ def _input_model(row: type[ConfigRow], names: Sequence[str], title: str, optiona
     fields: dict[str, Any] = {}
     for name in names:
         field = row.model_fields[name]
-        arguments = [_INPUT_TYPES.get(part, part) for part in get_args(field.annotation) or (field.annotation,)]
-        kind: Any = arguments[0]
+        kind, nullable = _input_type(field.annotation)
         if limits := [entry for entry in field.metadata if isinstance(entry, BaseMetadata)]:
             kind = Annotated[(kind, *limits)]
-        if name in optional or len(arguments) > 1:
+        if name in optional or nullable:
             kind, default = kind | None, None
         else:
             default = ... if field.is_required() else field.default
         fields[name] = (kind, Field(default, description=field.description))
     model: type[BaseModel] = create_model(title, **fields)
     return model
+
+
+def _input_type(annotation: Any) -> tuple[Any, bool]:
+    """What a client sends for a column of this type, and whether it may be null."""
+    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    kind = next(part for part in parts if part is not NoneType)
+    if get_origin(kind) is list:
+        (item,) = get_args(kind)
+        return list[_INPUT_TYPES.get(item, item)], NoneType in parts  # type: ignore[misc]
+    return (kind if get_origin(kind) else _INPUT_TYPES.get(kind, kind)), NoneType in parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from leadvibe.errors import not_found
+from leadvibe.errors import bad_request, not_found
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.levels import LEVELS, as_levels
@@ -14,11 +14,14 @@ from leadvibe.scoring.levels import level_of
 from leadvibe.store import lead_queries
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
-from leadvibe.store.tables import Lead, Ruleset
+from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
 
 # The reference: a search answers at most 10 leads and needs two characters.
 MOST_MATCHES = 10
 SHORTEST_QUERY = 2
+# The reference: scores of 1 to 500 leads at once.
+MOST_SCORES = 500
+PRIMARY = "primary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,14 @@ class LeadScore:
     profile_scores: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreOfLead:
+    """A lead's score in one ruleset."""
+
+    lead_id: str
+    score: int
+
+
 @operation(Permission.READ)
 async def list_leads(
     context: Context,
@@ -65,6 +76,54 @@ async def get_lead(context: Context, lead_id: str) -> Lead:
     if found is None:
         raise not_found(f"Lead {lead_id}")
     return found
+
+
+@operation(Permission.READ)
+async def list_lead_aliases(context: Context, lead_ids: Sequence[str]) -> dict[str, list[LeadAlias]]:
+    """The aliases of each of these leads, oldest first."""
+    found: dict[str, list[LeadAlias]] = {lead_id: [] for lead_id in lead_ids}
+    async with context.services.database.session() as session:
+        for alias in await lead_queries.aliases(session, context.caller.unit_id, lead_ids):
+            found[alias.lead_id].append(alias)
+    return found
+
+
+@operation(Permission.READ)
+async def get_lead_accounts(context: Context, account_ids: Sequence[str]) -> dict[str, Account]:
+    """The accounts that leads belong to, by id."""
+    async with context.services.database.session() as session:
+        return await lead_queries.accounts(session, context.caller.unit_id, account_ids)
+
+
+@operation(Permission.READ)
+async def list_scores_of_leads(
+    context: Context, lead_ids: Sequence[str], ruleset: str = PRIMARY
+) -> Sequence[ScoreOfLead]:
+    """The leads' scores in a ruleset (its id or name; "primary": the primary engagement one), in the order
+    asked for. An unknown lead has 0, and so has every lead of a unit without a primary ruleset."""
+    if not 1 <= len(lead_ids) <= MOST_SCORES:
+        raise bad_request(f"Name 1 to {MOST_SCORES} leads.", lead_ids=f"must have 1 to {MOST_SCORES} items")
+    ruleset_id = _ruleset_named(await RULESETS.list(context, surface="engagement"), ruleset)
+    known = [lead_id for lead_id in lead_ids if "\0" not in lead_id]
+    async with context.services.database.session() as session:
+        leads = await lead_queries.some(session, context.caller.unit_id, known)
+
+    def score(lead_id: str) -> int:
+        lead = leads.get(lead_id)
+        return lead.scores.get(ruleset_id, 0) if lead and ruleset_id else 0
+
+    return [ScoreOfLead(lead_id, score(lead_id)) for lead_id in lead_ids]
+
+
+def _ruleset_named(rulesets: Sequence[Ruleset], name: str) -> str | None:
+    """The id of the ruleset with this id or name; None when the primary one is meant and there is none."""
+    if name == PRIMARY:
+        return primary_of(rulesets)
+    by_id = [ruleset.ruleset_id for ruleset in rulesets if ruleset.ruleset_id == name]
+    by_name = [ruleset.ruleset_id for ruleset in rulesets if ruleset.name == name]
+    if not by_id + by_name:
+        raise not_found(f"Ruleset {name}")
+    return (by_id + by_name)[0]
 
 
 @operation(Permission.READ)

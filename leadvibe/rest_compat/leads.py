@@ -1,4 +1,4 @@
-"""Routes of leads: list, search, score."""
+"""Routes of leads: list, search, scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.context import Context
-from leadvibe.resolvers.leads import LeadMatch, LeadScore, primary_of
+from leadvibe.resolvers.leads import MOST_SCORES, PRIMARY, LeadMatch, LeadScore, ScoreOfLead, primary_of
 from leadvibe.resolvers.levels import LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.rest_compat.table import Call, Route
@@ -83,6 +83,11 @@ class ScoreQuery(BaseModel):
     ruleset_id: str | None = Field(default=None, description="Default: the highest over all active rulesets.")
 
 
+class ScoresBody(BaseModel):
+    lead_ids: list[str] = Field(min_length=1, max_length=MOST_SCORES)
+    ruleset: str = Field(default=PRIMARY, description="`primary`, or a ruleset's id or name.")
+
+
 async def _list(context: Context, call: Call) -> Any:
     query: LeadsQuery = call.query
     paged = bool({"page", "limit"} & query.model_fields_set)
@@ -147,6 +152,10 @@ async def _score(context: Context, call: Call) -> Any:
     return await leads.get_lead_score(context, call.path["leadID"], call.query.ruleset_id)
 
 
+async def _scores(context: Context, call: Call) -> Any:
+    return await leads.list_scores_of_leads(context, call.body.lead_ids, call.body.ruleset)
+
+
 ROUTES = [
     Route(
         method="GET", path="/leads", summary="List lead scores", tag="Leads", run=_list,
@@ -159,5 +168,9 @@ ROUTES = [
     Route(
         method="GET", path="/score/{leadID}", summary="Get a lead's score", tag="Leads", run=_score,
         aliases=("/leads/{leadID}/score",), query=ScoreQuery, returns=LeadScore, errors=(404,),
+    ),
+    Route(
+        method="POST", path="/leads/scores", summary="Get the scores of several leads", tag="Leads", run=_scores,
+        aliases=("/scores/batch",), body=ScoresBody, returns=list[ScoreOfLead], errors=(404,),
     ),
 ]  # fmt: skip

@@ -9,15 +9,17 @@ from typing import Any, Self
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 from strawberry.types.info import Info as StrawberryInfo
 
+from leadvibe.resolvers import leads
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.levels import LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
-from leadvibe.store.tables import Ruleset
+from leadvibe.store.tables import Account, LeadAlias, Ruleset
 
 
 @dataclass(slots=True)
@@ -30,6 +32,8 @@ class GraphQLContext(Context):
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
     _levels: asyncio.Future[list[Level]] | None = None
+    _aliases: DataLoader[str, list[LeadAlias]] | None = None
+    _accounts: DataLoader[str, Account | None] | None = None
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
@@ -47,7 +51,7 @@ class GraphQLContext(Context):
 
     def renewed(self) -> Self:
         """The same sender, not yet verified: each operation of a socket is checked for itself."""
-        return replace(self, _caller=None, _rulesets=None, _levels=None)
+        return replace(self, _caller=None, _rulesets=None, _levels=None, _aliases=None, _accounts=None)
 
     def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
         """The unit's engagement rulesets."""
@@ -60,6 +64,28 @@ class GraphQLContext(Context):
         if self._levels is None:
             self._levels = asyncio.ensure_future(self._load_levels())
         return self._levels
+
+    @property
+    def aliases(self) -> DataLoader[str, list[LeadAlias]]:
+        """The aliases of leads, by the leads' ids."""
+        if self._aliases is None:
+            self._aliases = DataLoader(self._load_aliases)
+        return self._aliases
+
+    @property
+    def accounts(self) -> DataLoader[str, Account | None]:
+        """The accounts of leads, by their ids."""
+        if self._accounts is None:
+            self._accounts = DataLoader(self._load_accounts)
+        return self._accounts
+
+    async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
+        found = await leads.list_lead_aliases(self, lead_ids)
+        return [found[lead_id] for lead_id in lead_ids]
+
+    async def _load_accounts(self, account_ids: list[str]) -> list[Account | None]:
+        found = await leads.get_lead_accounts(self, account_ids)
+        return [found.get(account_id) for account_id in account_ids]
 
     async def _load_levels(self) -> list[Level]:
         return as_levels(await LEVELS.list(self))

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import strawberry
 
 from leadvibe.resolvers import leads
-from leadvibe.resolvers.leads import primary_of
+from leadvibe.resolvers.leads import PRIMARY, primary_of
+from leadvibe.schema.accounts import Account
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
@@ -31,6 +32,14 @@ class RulesetScore:
     ruleset_id: strawberry.ID = strawberry.field(description="The ruleset.")
     ruleset_name: str = strawberry.field(description="Its name.")
     score: BigInt = strawberry.field(description="The lead's score in it.")
+
+
+@strawberry.type(description="A name by which events find a lead.")
+class LeadAlias:
+    id: strawberry.ID = strawberry.field(description="The alias's id.")
+    kind: str = strawberry.field(description="email, phone, external_id, cookie or social.")
+    value: str = strawberry.field(description="The name as it was first sent.")
+    created_at: datetime = strawberry.field(description="When it was first seen.")
 
 
 @strawberry.type(description="A person inside one organisational unit.")
@@ -66,6 +75,27 @@ class Lead:
         )
 
     @field
+    async def aliases(self, info: Info) -> list[LeadAlias]:
+        """The names by which events find the lead, oldest first."""
+        return [
+            LeadAlias(
+                id=strawberry.ID(row.alias_id), kind=row.alias_kind, value=row.raw_value, created_at=row.created_at
+            )
+            for row in await info.context.aliases.load(self.lead_id)
+        ]
+
+    @field
+    async def account(self, info: Info) -> Account | None:
+        """The account the lead belongs to."""
+        row = await info.context.accounts.load(self.account_id) if self.account_id is not None else None
+        return None if row is None else Account.of(row)
+
+    @field
+    def profile(self) -> dict[str, Any]:
+        """What profile rules read: the lead's metadata."""
+        return self.metadata
+
+    @field
     async def ruleset_id(self, info: Info) -> strawberry.ID | None:
         """The primary engagement ruleset, whose score is `score`."""
         return _id(primary_of(await info.context.rulesets()))
@@ -93,6 +123,12 @@ class LeadMatch:
     best_alias: str | None = strawberry.field(description="The alias that best names the lead.")
     engagement_level: str | None = strawberry.field(description="Name of its engagement level.")
     profile_level: str | None = strawberry.field(description="Name of its profile level.")
+
+
+@strawberry.type(description="A lead's score in the ruleset that was asked for.")
+class LeadScore:
+    lead_id: strawberry.ID = strawberry.field(description="The lead.")
+    score: BigInt = strawberry.field(description="Its score; 0 when it has none, or does not exist.")
 
 
 @strawberry.input(description="Which leads a list shows; what is left out does not filter.")
@@ -132,6 +168,17 @@ class LeadQueries:
     ) -> Lead | None:
         """One lead; null, with an error `not_found`, when the unit has none of this id."""
         return Lead.of(await leads.get_lead(info.context, id))
+
+    @field
+    async def lead_scores(
+        self,
+        info: Info,
+        lead_ids: Annotated[list[strawberry.ID], strawberry.argument(description="1 to 500 leads.")],
+        ruleset: Annotated[str, strawberry.argument(description="`primary`, or a ruleset's id or name.")] = PRIMARY,
+    ) -> list[LeadScore]:
+        """The leads' scores in one ruleset, in the order of `leadIds`."""
+        found = await leads.list_scores_of_leads(info.context, lead_ids, ruleset)
+        return [LeadScore(lead_id=strawberry.ID(each.lead_id), score=BigInt(each.score)) for each in found]
 
     @field
     async def search_leads(

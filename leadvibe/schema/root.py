@@ -15,6 +15,7 @@ from leadvibe.schema import families
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.events import EventMutations, EventQueries
+from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
@@ -39,7 +40,9 @@ def _root(name: str, description: str, *parts: Any, fields: Sequence[StrawberryF
 
 SCHEMA = _Schema(
     query=_root("Query", "What can be asked.", LeadQueries, EventQueries, fields=families.QUERIES),
-    mutation=_root("Mutation", "What can be done.", EventMutations, UnitMutations, fields=families.MUTATIONS),
+    mutation=_root(
+        "Mutation", "What can be done.", EventMutations, LeadMutations, UnitMutations, fields=families.MUTATIONS
+    ),
     subscription=Subscription,
     config=CONFIG,
     execution_context_class=PushingExecutor,

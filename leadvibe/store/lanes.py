@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.tables import Lane
@@ -17,3 +17,8 @@ async def hold_lane(session: AsyncSession, unit_id: str) -> None:
     """
     statement = update(Lane).where(col(Lane.unit_id) == unit_id).values(config_version=Lane.config_version + 1)
     await session.exec(statement)
+
+
+async def lock_lane(session: AsyncSession, unit_id: str) -> Lane:
+    """Locks the unit's lane until the transaction ends: no event is scored, no lead comes or goes meanwhile."""
+    return (await session.exec(select(Lane).where(Lane.unit_id == unit_id).with_for_update())).one()

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
-from leadvibe.store.tables import Lead
+from leadvibe.store.tables import Account, Lead, LeadAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class LeadFilter:
             (self.active_since, lambda v: col(Lead.last_event_at) >= v),
             (self.lead_ids, lambda v: col(Lead.lead_id).in_(v)),
         ]
-        of_unit = [col(Lead.unit_id) == unit_id, col(Lead.merged_into).is_(None)]
+        of_unit = [col(Lead.unit_id) == unit_id, col(Lead.merged_into).is_(None), ~col(Lead.deleting)]
         return of_unit + [condition(value) for value, condition in wanted if value is not None]
 
 
@@ -89,7 +89,27 @@ async def page(
 
 
 async def lead(session: AsyncSession, unit_id: str, lead_id: str) -> Lead | None:
-    return (await session.exec(select(Lead).where(Lead.unit_id == unit_id, Lead.lead_id == lead_id))).first()
+    """The lead, unless it is being deleted."""
+    query = select(Lead).where(Lead.unit_id == unit_id, Lead.lead_id == lead_id, ~col(Lead.deleting))
+    return (await session.exec(query)).first()
+
+
+async def some(session: AsyncSession, unit_id: str, lead_ids: Sequence[str]) -> dict[str, Lead]:
+    """The leads that exist and are not being deleted, by id."""
+    query = select(Lead).where(Lead.unit_id == unit_id, col(Lead.lead_id).in_(lead_ids), ~col(Lead.deleting))
+    return {row.lead_id: row for row in (await session.exec(query)).all()}
+
+
+async def aliases(session: AsyncSession, unit_id: str, lead_ids: Sequence[str]) -> Sequence[LeadAlias]:
+    """The aliases of these leads, oldest first."""
+    query = select(LeadAlias).where(LeadAlias.unit_id == unit_id, col(LeadAlias.lead_id).in_(lead_ids))
+    return (await session.exec(query.order_by(col(LeadAlias.created_at), col(LeadAlias.alias_id)))).all()
+
+
+async def accounts(session: AsyncSession, unit_id: str, account_ids: Sequence[str]) -> dict[str, Account]:
+    """The accounts that exist, by id."""
+    query = select(Account).where(Account.unit_id == unit_id, col(Account.account_id).in_(account_ids))
+    return {row.account_id: row for row in (await session.exec(query)).all()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +127,7 @@ class Match:
 _SEARCH = text("""
     WITH by_id AS (
         SELECT lead_id FROM leads
-        WHERE unit_id = :unit_id AND lower(lead_id) LIKE :prefix AND merged_into IS NULL
+        WHERE unit_id = :unit_id AND lower(lead_id) LIKE :prefix AND merged_into IS NULL AND NOT deleting
         ORDER BY lead_id LIMIT :most
     ), by_alias AS (
         SELECT DISTINCT lead_id FROM lead_aliases
@@ -121,7 +141,7 @@ _SEARCH = text("""
     )
     SELECT f.lead_id, f.match_type, l.score, best.raw_value AS best_alias
     FROM found f
-    JOIN leads l ON l.unit_id = :unit_id AND l.lead_id = f.lead_id AND l.merged_into IS NULL
+    JOIN leads l ON l.unit_id = :unit_id AND l.lead_id = f.lead_id AND l.merged_into IS NULL AND NOT l.deleting
     LEFT JOIN LATERAL (
         SELECT a.raw_value FROM lead_aliases a
         WHERE a.unit_id = :unit_id AND a.lead_id = f.lead_id

@@ -1,0 +1,115 @@
+"""What clients write of a lead: its id, its metadata and its account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, Field
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leadvibe.errors import bad_request, conflict, not_found
+from leadvibe.pipeline.events import encoded_metadata
+from leadvibe.resolvers.caller import Permission
+from leadvibe.resolvers.context import Context, operation
+from leadvibe.resolvers.family import StoredText
+from leadvibe.store import lead_queries
+from leadvibe.store.lanes import lock_lane
+from leadvibe.store.tables import Lead, now
+
+_ACCOUNT = "The account the lead belongs to; it must exist."
+
+
+class NewLead(BaseModel):
+    """A lead to create."""
+
+    id: StoredText = Field(min_length=1, max_length=200, description="Opaque text, unique in the unit.")
+    metadata: dict[str, Any] | None = Field(default=None, description="At most 100 KB of JSON.")
+    account_id: StoredText | None = Field(default=None, description=_ACCOUNT)
+
+
+class LeadReplacement(BaseModel):
+    """What replaces a lead's metadata and account; what is left out stays."""
+
+    metadata: dict[str, Any] = Field(default={}, description="All metadata from now on, at most 100 KB.")
+    account_id: StoredText | None = Field(default=None, description=_ACCOUNT + " Null unlinks.")
+
+
+@operation(Permission.WRITE)
+async def create_lead(context: Context, values: NewLead) -> Lead:
+    """409 when the unit has a lead of this id, also one that was merged away or is being deleted; 404 for
+    an unknown account."""
+    unit_id = context.caller.unit_id
+    metadata = _checked(values.metadata or {})
+    async with context.services.database.session() as session, session.begin():
+        lane = await lock_lane(session, unit_id)
+        if await session.get(Lead, (unit_id, values.id)) is not None:
+            raise conflict(f"There is a lead {values.id} already.", code="lead_exists")
+        await _check_account(session, unit_id, values.account_id)
+        created = now()
+        lead = Lead(
+            unit_id=unit_id,
+            lead_id=values.id,
+            account_id=values.account_id,
+            lead_metadata=metadata,
+            created_at=created,
+            updated_at=created,
+        )
+        session.add(lead)
+        lane.lead_count += 1
+    return lead
+
+
+@operation(Permission.WRITE)
+async def replace_lead(context: Context, lead_id: str, values: LeadReplacement) -> Lead:
+    """Replaces the metadata, and links or unlinks the account, as far as they are given. 404 for an unknown
+    lead or account, 409 for a lead that was merged away."""
+    unit_id, given = context.caller.unit_id, values.model_fields_set
+    metadata = _checked(values.metadata)
+    async with context.services.database.session() as session, session.begin():
+        lead = await _locked(session, unit_id, lead_id)
+        if "metadata" in given:
+            lead.lead_metadata = metadata
+        if "account_id" in given:
+            await _check_account(session, unit_id, values.account_id)
+            lead.account_id = values.account_id
+        lead.updated_at = now()
+    return lead
+
+
+@operation(Permission.WRITE)
+async def patch_lead_metadata(context: Context, lead_id: str, changes: dict[str, Any]) -> Lead:
+    """Sets the keys that are given and removes those given as null; the others stay. 413 when the metadata
+    would then be too large."""
+    changes = _checked(changes)
+    async with context.services.database.session() as session, session.begin():
+        lead = await _locked(session, context.caller.unit_id, lead_id)
+        removed = {key for key, value in changes.items() if value is None}
+        kept = {key: value for key, value in (lead.lead_metadata | changes).items() if key not in removed}
+        lead.lead_metadata = _checked(kept)
+        lead.updated_at = now()
+    return lead
+
+
+def _checked(metadata: Any) -> dict[str, Any]:
+    """The metadata as JSON can say it; 400 and 413 as for an event's."""
+    try:
+        plain: dict[str, Any] = orjson.loads(encoded_metadata(metadata))
+    except ValueError as error:
+        raise bad_request(f"The metadata {error}.", metadata=str(error)) from None
+    return plain
+
+
+async def _locked(session: AsyncSession, unit_id: str, lead_id: str) -> Lead:
+    """The lead, which nobody else changes until the transaction ends."""
+    lead = await session.get(Lead, (unit_id, lead_id), with_for_update=True)
+    if lead is None or lead.deleting:
+        raise not_found(f"Lead {lead_id}")
+    if lead.merged_into is not None:
+        raise conflict(f"The lead {lead_id} was merged into {lead.merged_into}.", code="lead_merged")
+    return lead
+
+
+async def _check_account(session: AsyncSession, unit_id: str, account_id: str | None) -> None:
+    if account_id is not None and not await lead_queries.accounts(session, unit_id, [account_id]):
+        raise not_found(f"The account {account_id}")
