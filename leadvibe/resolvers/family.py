@@ -149,6 +149,18 @@ class Family(Generic[Row]):
         return given
 
 
+def inside(parent: Family[Any], column: str, gate: Gate | None = None) -> Gate:
+    """The gate of a family whose rows belong to a row of another: 404 when that is named and not there."""
+
+    async def enter(session: AsyncSession, caller: Caller, equals: dict[str, Any]) -> None:
+        if gate is not None:
+            await gate(session, caller, equals)
+        if column in equals:
+            await parent.find(session, caller.unit_id, equals[column])
+
+    return enter
+
+
 async def nothing_to_check(session: AsyncSession, caller: Caller, row: ConfigRow) -> None:
     """The check of a family that has no rules of its own."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
@@ -11,31 +12,30 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.errors import conflict
 from leadvibe.ids import new_id
-from leadvibe.resolvers.caller import Caller, Permission
-from leadvibe.resolvers.context import Context, operation
-from leadvibe.resolvers.family import Family, check_period, nothing_to_check
+from leadvibe.resolvers.caller import Caller
+from leadvibe.resolvers.family import Family, check_period, inside, nothing_to_check
 from leadvibe.store.tables import EventType, Rule, Ruleset, VelocityFilter
 
 # The reference: up to four active rulesets score at once on each surface.
 MOST_ACTIVE = 4
 
 
-async def _neighbours(session: AsyncSession, row: Ruleset) -> Sequence[Ruleset]:
-    query = select(Ruleset).where(Ruleset.unit_id == row.unit_id, Ruleset.surface == row.surface)
-    return (await session.exec(query.where(Ruleset.ruleset_id != row.ruleset_id))).all()
-
-
-async def _accept_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
-    """At most four are active; the first of a unit is primary, and there is never a second primary."""
-    check_period(row)
-    others = await _neighbours(session, row)
-    if row.active and sum(other.active for other in others) >= MOST_ACTIVE:
+def settle(row: Any, others: Sequence[Any], active: str = "active") -> None:
+    """A ruleset among the others of its surface: at most four are active (409), the first one is
+    primary, and there is never a second primary. `active` names the column that says it scores."""
+    if getattr(row, active) and sum(getattr(other, active) for other in others) >= MOST_ACTIVE:
         raise conflict(f"{MOST_ACTIVE} rulesets are active already; deactivate one first.", code="too_many_active")
     if not others:
         row.is_primary = True
     if row.is_primary:
         for other in others:
             other.is_primary = False
+
+
+async def _accept_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
+    check_period(row)
+    query = select(Ruleset).where(Ruleset.unit_id == row.unit_id, Ruleset.surface == row.surface)
+    settle(row, (await session.exec(query.where(Ruleset.ruleset_id != row.ruleset_id))).all())
 
 
 async def _release_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
@@ -109,6 +109,7 @@ RULES = Family(
     accept=_accept_rule,
     release=nothing_to_check,
     optional=("ruleset_id",),
+    gate=inside(RULESETS, "ruleset_id"),
 )
 
 FILTERS = Family(
@@ -119,11 +120,3 @@ FILTERS = Family(
     accept=_accept_filter,
     release=nothing_to_check,
 )
-
-
-@operation(Permission.READ)
-async def list_rules_of_ruleset(context: Context, ruleset_id: str) -> Sequence[Rule]:
-    """The rules of one ruleset; 404 when the unit has no such ruleset."""
-    async with context.services.database.session() as session:
-        await RULESETS.find(session, context.caller.unit_id, ruleset_id)
-    return await RULES.list(context, ruleset_id=ruleset_id)

@@ -5,57 +5,85 @@ from __future__ import annotations
 from typing import Any
 
 from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.decays import DECAYS
 from leadvibe.resolvers.family import Family
-from leadvibe.resolvers.levels import LEVELS
-from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS, list_rules_of_ruleset
-from leadvibe.rest_compat.table import Call, Route
+from leadvibe.resolvers.fit import (
+    ACCOUNT_MAPPINGS,
+    ACCOUNT_RULES,
+    ACCOUNT_RULESETS,
+    PROFILE_MAPPINGS,
+    PROFILE_RULES,
+    PROFILE_RULESETS,
+)
+from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS
+from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
+from leadvibe.resolvers.surge import SURGE_TRIGGERS
+from leadvibe.rest_compat.table import BEARER, BOTH, Call, Route
 
 
-def family_routes(family: Family[Any], path: str, tag: str, *aliases: str, **equals: Any) -> list[Route]:
-    """List, create, update and delete under `path` and its aliases, of the rows with the given values."""
-    noun, item, items = family.noun.replace("_", " "), path + "/{id}", tuple(alias + "/{id}" for alias in aliases)
+def family_routes(
+    family: Family[Any],
+    path: str,
+    tag: str,
+    *aliases: str,
+    within: str | None = None,
+    update_status: int = 200,
+    auth: tuple[str, ...] = BOTH,
+    **equals: Any,
+) -> list[Route]:
+    """List, create, update and delete under `path` and its aliases, of the rows with the given values.
+
+    `within` names the column whose value is the path's `{id}`; the row itself is then `{ruleId}`.
+    """
+    noun, param = family.noun.replace("_", " "), "id" if within is None else "ruleId"
+    item, items = f"{path}/{{{param}}}", tuple(f"{alias}/{{{param}}}" for alias in aliases)
+    article = "an" if noun[0] in "aeiou" else "a"
+
+    def place(call: Call) -> dict[str, Any]:
+        return equals if within is None else equals | {within: call.path["id"]}
 
     async def listed(context: Context, call: Call) -> Any:
-        return await family.list(context, **equals)
+        return await family.list(context, **place(call))
 
     async def create(context: Context, call: Call) -> Any:
-        return await family.create(context, call.body)
+        return await family.create(context, call.body, **place(call))
 
     async def update(context: Context, call: Call) -> Any:
-        return await family.update(context, call.path["id"], call.body)
+        return await family.update(context, call.path[param], call.body, **place(call))
 
     async def delete(context: Context, call: Call) -> None:
-        await family.delete(context, call.path["id"])
+        await family.delete(context, call.path[param], **place(call))
 
     many, one = list[family.row], family.row  # type: ignore[name-defined]
+    updated = one if update_status == 200 else None
     return [
         Route(method="GET", path=path, summary=f"List {noun}s", tag=tag, run=listed, returns=many,
-              aliases=aliases),
-        Route(method="POST", path=path, summary=f"Create a {noun}", tag=tag, run=create, status=201,
-              aliases=aliases, body=family.Input, returns=one, errors=(404, 409)),
-        Route(method="PUT", path=item, summary=f"Update a {noun}", tag=tag, run=update,
-              aliases=items, body=family.Changes, returns=one, errors=(404, 409)),
-        Route(method="DELETE", path=item, summary=f"Delete a {noun}", tag=tag, run=delete, status=204,
-              aliases=items, errors=(404,)),
+              aliases=aliases, auth=auth, errors=(403, 404)),
+        Route(method="POST", path=path, summary=f"Create {article} {noun}", tag=tag, run=create, status=201,
+              aliases=aliases, auth=auth, body=family.Input, returns=one, errors=(404, 409)),
+        Route(method="PUT", path=item, summary=f"Update {article} {noun}", tag=tag, run=update, status=update_status,
+              aliases=items, auth=auth, body=family.Changes, returns=updated, errors=(404, 409)),
+        Route(method="DELETE", path=item, summary=f"Delete {article} {noun}", tag=tag, run=delete, status=204,
+              aliases=items, auth=auth, errors=(404,)),
     ]  # fmt: skip
 
 
-async def _rules_of_ruleset(context: Context, call: Call) -> Any:
-    return await list_rules_of_ruleset(context, call.path["id"])
-
+_OF_RULESET = "ruleset_id"
 
 ROUTES = [
     *family_routes(RULESETS, "/rulesets", "RuleSets", surface="engagement"),
     *family_routes(RULES, "/rules", "Rules"),
+    *family_routes(RULES, "/rulesets/{id}/rules", "Rules", within=_OF_RULESET)[:1],
     *family_routes(FILTERS, "/filters", "Filters", "/inorganic-filters"),
+    *family_routes(DECAYS, "/decays", "Decays"),
+    *family_routes(SURGE_TRIGGERS, "/surge-triggers", "Rules", update_status=204, auth=BEARER),
+    *family_routes(PROFILE_RULESETS, "/profile-scoring/rulesets", "Profile"),
+    *family_routes(PROFILE_RULES, "/profile-scoring/rulesets/{id}/rules", "Profile", within=_OF_RULESET),
+    *family_routes(PROFILE_MAPPINGS, "/profile-mappings", "Profile"),
+    *family_routes(ACCOUNT_RULESETS, "/account-scoring/rulesets", "Account"),
+    *family_routes(ACCOUNT_RULES, "/account-scoring/rulesets/{id}/rules", "Account", within=_OF_RULESET),
+    *family_routes(ACCOUNT_MAPPINGS, "/account-mappings", "Account"),
     *family_routes(LEVELS, "/engagement-levels", "Levels"),
-    Route(
-        method="GET",
-        path="/rulesets/{id}/rules",
-        summary="List the rules of a ruleset",
-        tag="Rules",
-        run=_rules_of_ruleset,
-        returns=list[RULES.row],  # type: ignore[name-defined]
-        errors=(404,),
-    ),
+    *family_routes(PROFILE_LEVELS, "/profile-levels", "Levels"),
+    *family_routes(ACCOUNT_LEVELS, "/account-levels", "Levels"),
 ]

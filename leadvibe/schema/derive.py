@@ -67,20 +67,29 @@ def _field(name: str, kind: Any, info: FieldInfo, **default: Any) -> StrawberryF
 
 
 def _graphql_type(name: str, info: FieldInfo, large: bool) -> Any:
-    kind: Any = next(part for part in _parts(info.annotation) if part is not NoneType)
-    if kind is str and name.endswith("_id"):
+    parts = list(_parts(info.annotation))
+    kind: Any = next(part for part in parts if part is not NoneType)
+    if isinstance(kind, str):  # one of some words
+        kind = str
+    elif kind is str and (name.endswith("_id") or name == "id"):
         kind = strawberry.ID
     elif kind is int and large:
         kind = BigInt
     elif kind is AwareDatetime:
         kind = datetime
-    return kind | None if NoneType in _parts(info.annotation) else kind
+    if _is_list(info.annotation):
+        kind = list[kind]
+    return kind | None if NoneType in parts else kind
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
 
 
 def _largest(info: FieldInfo) -> float:
     """The upper bound among the constraints of a field."""
     bounds = [part for part in (*_parts(info.annotation), *info.metadata) if isinstance(part, Le | Lt)]
-    return max((float(str(b.le if isinstance(b, Le) else b.lt)) for b in bounds), default=0)
+    return max((float(str(b.le)) if isinstance(b, Le) else float(str(b.lt)) - 1 for b in bounds), default=0)
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

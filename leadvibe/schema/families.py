@@ -9,9 +9,19 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
+from leadvibe.resolvers.decays import DECAYS
 from leadvibe.resolvers.family import Family
-from leadvibe.resolvers.levels import LEVELS
-from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS, list_rules_of_ruleset
+from leadvibe.resolvers.fit import (
+    ACCOUNT_MAPPINGS,
+    ACCOUNT_RULES,
+    ACCOUNT_RULESETS,
+    PROFILE_MAPPINGS,
+    PROFILE_RULES,
+    PROFILE_RULESETS,
+)
+from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS
+from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
+from leadvibe.resolvers.surge import SURGE_TRIGGERS
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
 
@@ -24,8 +34,37 @@ class FamilyFields:
     mutations: tuple[StrawberryField, ...]
 
 
-def family_fields(family: Family[Any], listed: Callable[..., Awaitable[Sequence[Any]]]) -> FamilyFields:
-    """`<noun>s`, `create<Noun>`, `update<Noun>` and `delete<Noun>`; `listed` resolves the first."""
+Listed = Callable[..., Awaitable[Sequence[Any]]]
+
+
+def all_of(family: Family[Any]) -> Listed:
+    """Resolves the list of all rows."""
+
+    async def listed(info: Info) -> Sequence[Any]:
+        return await family.list(info.context)
+
+    return listed
+
+
+def of_ruleset(family: Family[Any]) -> Listed:
+    """Resolves the list of rules, of all rulesets or of one."""
+
+    async def listed(
+        info: Info,
+        ruleset_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only those of this ruleset.")
+        ] = None,
+    ) -> Sequence[Any]:
+        return await family.list(info.context, **({} if ruleset_id is None else {"ruleset_id": ruleset_id}))
+
+    return listed
+
+
+def family_fields(family: Family[Any], listed: Listed, nested: bool = False) -> FamilyFields:
+    """`<noun>s`, `create<Noun>`, `update<Noun>` and `delete<Noun>`; `listed` resolves the first.
+
+    A `nested` family's rows are made inside a ruleset, which is no part of their input.
+    """
     noun = family.noun.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
     kind = object_type(family.row)
@@ -38,6 +77,11 @@ def family_fields(family: Family[Any], listed: Callable[..., Awaitable[Sequence[
     async def create(info: Info, input: values) -> Any:
         return await family.create(info.context, body_of(family.Input, input))
 
+    parent_id = Annotated[strawberry.ID, strawberry.argument(description="The ruleset it belongs to.")]
+
+    async def create_inside(info: Info, ruleset_id: parent_id, input: values) -> Any:
+        return await family.create(info.context, body_of(family.Input, input), ruleset_id=ruleset_id)
+
     async def update(info: Info, id: row_id, input: changes) -> Any:
         return await family.update(info.context, id, body_of(family.Changes, input))
 
@@ -45,11 +89,12 @@ def family_fields(family: Family[Any], listed: Callable[..., Awaitable[Sequence[
         await family.delete(info.context, id)
         return id
 
+    made = create_inside if nested else create
     # Nullable: the error of one mutation must not hide the results of those before it.
     return FamilyFields(
         _named(f"{family.noun}s", listed, list[kind], f"The unit's {noun}s."),  # type: ignore[valid-type]
         (
-            _named(f"create_{family.noun}", create, kind | None, f"Makes {article} {noun}."),
+            _named(f"create_{family.noun}", made, kind | None, f"Makes {article} {noun}."),
             _named(f"update_{family.noun}", update, kind | None, f"Changes {article} {noun}."),
             _named(f"delete_{family.noun}", delete, strawberry.ID | None, f"Removes {article} {noun}; answers its id."),
         ),
@@ -66,28 +111,25 @@ async def _rulesets(info: Info) -> Sequence[Any]:
     return await RULESETS.list(info.context, surface="engagement")
 
 
-async def _rules(
-    info: Info,
-    ruleset_id: Annotated[strawberry.ID | None, strawberry.argument(description="Only those of this ruleset.")] = None,
-) -> Sequence[Any]:
-    if ruleset_id is not None:
-        return await list_rules_of_ruleset(info.context, ruleset_id)
-    return await RULES.list(info.context)
-
-
-async def _filters(info: Info) -> Sequence[Any]:
-    return await FILTERS.list(info.context)
-
-
-async def _levels(info: Info) -> Sequence[Any]:
-    return await LEVELS.list(info.context)
-
-
 _FAMILIES = (
     family_fields(RULESETS, _rulesets),
-    family_fields(RULES, _rules),
-    family_fields(FILTERS, _filters),
-    family_fields(LEVELS, _levels),
+    family_fields(RULES, of_ruleset(RULES)),
+    *(
+        family_fields(family, all_of(family))
+        for family in (
+            FILTERS,
+            DECAYS,
+            SURGE_TRIGGERS,
+            PROFILE_RULESETS,
+            PROFILE_MAPPINGS,
+            ACCOUNT_RULESETS,
+            ACCOUNT_MAPPINGS,
+            LEVELS,
+            PROFILE_LEVELS,
+            ACCOUNT_LEVELS,
+        )
+    ),
+    *(family_fields(family, of_ruleset(family), nested=True) for family in (PROFILE_RULES, ACCOUNT_RULES)),
 )
 
 QUERIES = [family.query for family in _FAMILIES]

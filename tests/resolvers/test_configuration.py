@@ -12,7 +12,7 @@ from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.resolvers.context import Context, Services
 from leadvibe.resolvers.family import Family
 from leadvibe.resolvers.levels import LEVELS
-from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS, list_rules_of_ruleset
+from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
 from leadvibe.store.database import Database
 
 FAMILIES: list[tuple[Family[Any], dict[str, Any]]] = [
@@ -98,8 +98,8 @@ async def test_a_rule_without_a_ruleset_goes_to_the_primary_one(owner: Context) 
     other = await create(owner, RULESETS, {"name": "Other"})
     assert (await create(owner, RULES, {"event_type": "signup", "weight": 3})).ruleset_id == default.ruleset_id
     placed = await create(owner, RULES, {"event_type": "signup", "weight": 3, "ruleset_id": other.ruleset_id})
-    assert [r.rule_id for r in await list_rules_of_ruleset(owner, other.ruleset_id)] == [placed.rule_id]
-    assert await status_of(list_rules_of_ruleset(owner, "rs_nowhere")) == 404
+    assert [r.rule_id for r in await RULES.list(owner, ruleset_id=other.ruleset_id)] == [placed.rule_id]
+    assert await status_of(RULES.list(owner, ruleset_id="rs_nowhere")) == 404
 
 
 async def test_an_event_type_has_one_rule_in_a_ruleset(owner: Context) -> None:

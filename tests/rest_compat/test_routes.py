@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -20,6 +21,20 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/rulesets"): {"json": {"name": "Fit"}},
     ("POST", "/filters"): {"json": {"event_type": "a", "count_threshold": 1, "time_window_ms": 1}},
     ("POST", "/engagement-levels"): {"json": {"name": "Below", "min_score": -9, "max_score": -1}},
+    ("POST", "/profile-levels"): {"json": {"name": "Below", "min_score": -9, "max_score": -1}},
+    ("POST", "/account-levels"): {"json": {"name": "Below", "min_score": -9, "max_score": -1}},
+    ("POST", "/decays"): {"json": {"inactive_for": 30, "unit": "days", "decrease": 25}},
+    ("POST", "/surge-triggers"): {"json": {"window_seconds": 60, "threshold_count": 5, "emails": ["a@example.com"]}},
+    ("POST", "/profile-scoring/rulesets"): {"json": {"name": "Fit"}},
+    ("POST", "/account-scoring/rulesets"): {"json": {"name": "Fit"}},
+    ("POST", "/profile-scoring/rulesets/{id}/rules"): {
+        "json": {"profile_property": "title", "condition": "contains", "comparison_value": "VP", "weight": 30}
+    },
+    ("POST", "/account-scoring/rulesets/{id}/rules"): {
+        "json": {"account_property": "industry", "condition": "equals", "comparison_value": "SaaS", "weight": 30}
+    },
+    ("POST", "/profile-mappings"): {"json": {"source_field": "job", "profile_property": "title"}},
+    ("POST", "/account-mappings"): {"json": {"source_field": "size", "account_property": "company_size"}},
     ("POST", "/leads"): {"json": {"id": "ld_new"}},
     ("POST", "/leads/scores"): {"json": {"lead_ids": ["nobody"]}},
     ("POST", "/org-units/active"): {"json": {"ouId": "unit_1"}},
@@ -44,8 +59,14 @@ def walk(rows: list[tuple[Route, str]]) -> Any:
 
 def request_of(http: httpx.AsyncClient, route: Route, path: str) -> httpx.Request:
     body = BODIES.get((route.method, route.path), {"json": {}} if route.body else {})
-    filled = path.replace("{id}", "nobody").replace("{leadID}", "nobody")
+    filled = re.sub(r"{\w+}", "nobody", path)
     return http.build_request(route.method, filled, **body)
+
+
+@pytest.fixture(autouse=True)
+async def abm(acme: Org, anybody: Org, database: Database) -> None:
+    """Opens the routes of accounts."""
+    await database.pool.execute("UPDATE organisations SET abm_enabled = true WHERE NOT abm_enabled")
 
 
 def test_there_are_routes() -> None:
