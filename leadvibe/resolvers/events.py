@@ -12,7 +12,8 @@ from leadvibe.pipeline.csv_import import ImportReport, import_csv
 from leadvibe.pipeline.events import IncomingEvent, read_event
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
-from leadvibe.store import event_queries
+from leadvibe.resolvers.leads import get_lead
+from leadvibe.store import event_counts, event_queries
 from leadvibe.store.event_queries import EventFilter
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import EngagementEvent
@@ -70,6 +71,28 @@ async def list_events(
     """The unit's processed events, newest first, without those of hidden types."""
     async with context.services.database.session() as session:
         return await event_queries.page(session, context.caller.unit_id, wanted, limit, after, offset)
+
+
+@operation(Permission.READ)
+async def list_lead_events(
+    context: Context, lead_id: str, event_type: str | None, limit: int, after: str | None = None, offset: int = 0
+) -> Page[EngagementEvent]:
+    """A lead's events, newest first, without those of hidden types; 404 for an unknown lead."""
+    await get_lead(context, lead_id)
+    return await list_events(context, EventFilter(lead_id=lead_id, event_type=event_type), limit, after, offset)
+
+
+@operation(Permission.READ)
+async def list_channels(context: Context) -> Sequence[str]:
+    """The channels that the unit's events came by: of web, email, slack, webinar, crm and system."""
+    async with context.services.database.session() as session:
+        return await event_counts.channels(session, context.caller.unit_id)
+
+
+@operation(Permission.READ)
+async def export_events(context: Context) -> AsyncIterator[list[tuple[str, str | None, str, datetime]]]:
+    """All events that lists show, newest first, group by group: (event id, lead id, type, time)."""
+    return event_queries.export(context.services.database, context.caller.unit_id)
 
 
 def _client_key(header: str | None) -> str | None:

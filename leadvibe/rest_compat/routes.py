@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from leadvibe.resolvers.context import Context
-from leadvibe.rest_compat import events, lead, leads, scoring, service, stream, units
+from leadvibe.rest_compat import event_reads, events, lead, leads, scoring, service, stream, units
 from leadvibe.rest_compat.openapi import openapi
 from leadvibe.rest_compat.table import Call, Route
 
@@ -18,6 +18,7 @@ async def _document(context: Context, call: Call) -> Any:
 
 ROUTES: list[Route] = [
     *events.ROUTES,
+    *event_reads.ROUTES,
     *leads.ROUTES,
     *lead.ROUTES,
     *scoring.ROUTES,

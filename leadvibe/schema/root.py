@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 from leadvibe.schema import families
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
+from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
@@ -39,7 +40,7 @@ def _root(name: str, description: str, *parts: Any, fields: Sequence[StrawberryF
 
 
 SCHEMA = _Schema(
-    query=_root("Query", "What can be asked.", LeadQueries, EventQueries, fields=families.QUERIES),
+    query=_root("Query", "What can be asked.", LeadQueries, EventQueries, EventReads, fields=families.QUERIES),
     mutation=_root(
         "Mutation", "What can be done.", EventMutations, LeadMutations, UnitMutations, fields=families.MUTATIONS
     ),

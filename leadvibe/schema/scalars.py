@@ -26,7 +26,10 @@ def _time(value: Any) -> datetime:
         raise GraphQLError("A DateTime is RFC 3339 text, such as 2026-03-01T12:00:00Z.") from None
     if time.tzinfo is None:
         raise GraphQLError("A DateTime needs its offset: end it with Z for UTC.")
-    return time
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise GraphQLError("A DateTime lies in the years 1 to 9999 of UTC.") from None
 
 
 def _rfc3339(time: datetime) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.store import event_counts
+from leadvibe.store.database import Database
 from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
 from leadvibe.store.tables import EngagementEvent, EventType
 
@@ -47,6 +49,10 @@ class EventFilter:
 
 
 async def count(session: AsyncSession, unit_id: str, wanted: EventFilter) -> int:
+    """How many events the filter finds; without a lead and metadata in it, from what is kept counted."""
+    if wanted.lead_id is None and not wanted.metadata:
+        window = event_counts.Window(wanted.occurred_from, wanted.occurred_to, wanted.event_type)
+        return await event_counts.total(session, unit_id, window)
     query = select(func.count()).select_from(EngagementEvent).where(*wanted.conditions(unit_id))
     return (await session.exec(query)).one()
 
@@ -67,3 +73,29 @@ async def page(
     shown = rows[:limit]
     cursors = [encode_cursor([row.occurred_at, row.seq]) for row in shown]
     return Page(shown, cursors, len(rows) > limit, await count(session, unit_id, wanted))
+
+
+async def event(session: AsyncSession, unit_id: str, event_id: str) -> EngagementEvent | None:
+    """The event, also when its type is hidden; the newest one, should an id have been used again."""
+    query = select(EngagementEvent).where(EngagementEvent.unit_id == unit_id, EngagementEvent.event_id == event_id)
+    return (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(1))).first()
+
+
+# Behind every event.
+_NEWEST = datetime(9000, 1, 1, tzinfo=UTC), 0
+_EXPORTED_AT_ONCE = 5_000
+_EXPORT = """
+    SELECT e.event_id, e.lead_id, e.event_type, e.occurred_at, e.seq FROM engagement_events e
+    WHERE e.unit_id = $1 AND e.occurred_at <= $2 AND (e.occurred_at, e.seq) < ($2, $3)
+      AND NOT EXISTS (SELECT FROM event_types t WHERE t.unit_id = $1 AND t.name = e.event_type AND t.hidden)
+    ORDER BY e.occurred_at DESC, e.seq DESC LIMIT $4
+"""
+
+
+async def export(database: Database, unit_id: str) -> AsyncIterator[list[tuple[str, str | None, str, datetime]]]:
+    """All events that lists show, newest first, group by group: (event id, lead id, type, time). Between two
+    groups nothing is held, neither rows nor a connection: a client may read as slowly as it likes."""
+    behind = _NEWEST
+    while rows := await database.pool.fetch(_EXPORT, unit_id, *behind, _EXPORTED_AT_ONCE):
+        yield [(row[0], row[1], row[2], row[3]) for row in rows]
+        behind = rows[-1]["occurred_at"], rows[-1]["seq"]

@@ -1,0 +1,24 @@
+"""Reading which rulesets there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from leadvibe.store.tables import Ruleset
+
+
+async def primary(session: AsyncSession, unit_id: str) -> str | None:
+    """The id of the primary engagement ruleset, if the unit has one."""
+    query = select(Ruleset.ruleset_id).where(
+        Ruleset.unit_id == unit_id, Ruleset.surface == "engagement", col(Ruleset.is_primary)
+    )
+    return (await session.exec(query)).first()
+
+
+async def some(session: AsyncSession, unit_id: str, ruleset_ids: Collection[str]) -> dict[str, Ruleset]:
+    """The rulesets that exist, by id."""
+    query = select(Ruleset).where(Ruleset.unit_id == unit_id, col(Ruleset.ruleset_id).in_(ruleset_ids))
+    return {row.ruleset_id: row for row in (await session.exec(query)).all()}
