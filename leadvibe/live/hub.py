@@ -12,7 +12,7 @@ from leadvibe.live import log
 from leadvibe.live.bus import bus_of
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, Subscription
 from leadvibe.live.feed import Client, Feed
-from leadvibe.live.publisher import channel_of
+from leadvibe.live.publisher import announce, channel_of
 from leadvibe.store.database import Database
 
 __all__ = ["Hub", "Lagged", "LiveEvent", "Subscription"]
@@ -43,6 +43,10 @@ class Hub:
     async def start(self) -> None:
         await self._bus.connect()
         self._spawn(self._poll())
+
+    async def publish(self, unit_id: str, from_seq: int, to_seq: int) -> None:
+        """Tells every process' subscribers of events that this one has written and committed."""
+        await announce(self._bus, unit_id, from_seq, to_seq)
 
     def hang_up(self) -> None:
         """Ends every subscription. Open streams would hold up a server that wants to stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from leadvibe.live.bus import bus_of
+from leadvibe.live.bus import Bus, bus_of
 
 _log = logging.getLogger(__name__)
 
@@ -16,6 +16,15 @@ def channel_of(unit_id: str) -> str:
 def last_seq_of(message: str) -> int:
     """The last event of the range that a message names."""
     return int(message.rpartition(":")[2])
+
+
+async def announce(bus: Bus, unit_id: str, from_seq: int, to_seq: int) -> None:
+    """Events from_seq … to_seq of the unit are committed. Never raises: the events are safe, and a hub
+    that misses the message finds them when it polls."""
+    try:
+        await bus.publish(channel_of(unit_id), f"{from_seq}:{to_seq}")
+    except Exception as error:
+        _log.warning("Nobody could be told of events %d to %d of %s: %r", from_seq, to_seq, unit_id, error)
 
 
 class Publisher:
@@ -32,9 +41,4 @@ class Publisher:
         await self._bus.close()
 
     async def publish(self, unit_id: str, from_seq: int, to_seq: int) -> None:
-        """Events from_seq … to_seq of the unit are committed. Never raises: the events are safe, and a
-        hub that misses the message finds them when it polls."""
-        try:
-            await self._bus.publish(channel_of(unit_id), f"{from_seq}:{to_seq}")
-        except Exception as error:
-            _log.warning("Nobody could be told of events %d to %d of %s: %r", from_seq, to_seq, unit_id, error)
+        await announce(self._bus, unit_id, from_seq, to_seq)

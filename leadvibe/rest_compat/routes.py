@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from leadvibe.resolvers.context import Context
-from leadvibe.rest_compat import event_reads, events, lead, leads, scoring, service, stream, units
+from leadvibe.rest_compat import event_reads, events, lead, leads, merging, scoring, service, stream, units
 from leadvibe.rest_compat.openapi import openapi
 from leadvibe.rest_compat.table import Call, Route
 
@@ -21,6 +21,7 @@ ROUTES: list[Route] = [
     *event_reads.ROUTES,
     *leads.ROUTES,
     *lead.ROUTES,
+    *merging.ROUTES,
     *scoring.ROUTES,
     *units.ROUTES,
     *stream.ROUTES,

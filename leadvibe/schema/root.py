@@ -18,6 +18,7 @@ from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
+from leadvibe.schema.merging import MergeMutations, MergeQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.subscriptions import Subscription
@@ -40,9 +41,17 @@ def _root(name: str, description: str, *parts: Any, fields: Sequence[StrawberryF
 
 
 SCHEMA = _Schema(
-    query=_root("Query", "What can be asked.", LeadQueries, EventQueries, EventReads, fields=families.QUERIES),
+    query=_root(
+        "Query", "What can be asked.", LeadQueries, MergeQueries, EventQueries, EventReads, fields=families.QUERIES
+    ),
     mutation=_root(
-        "Mutation", "What can be done.", EventMutations, LeadMutations, UnitMutations, fields=families.MUTATIONS
+        "Mutation",
+        "What can be done.",
+        EventMutations,
+        LeadMutations,
+        MergeMutations,
+        UnitMutations,
+        fields=families.MUTATIONS,
     ),
     subscription=Subscription,
     config=CONFIG,

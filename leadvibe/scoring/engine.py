@@ -10,6 +10,7 @@ from typing import NamedTuple
 from leadvibe.scoring import surge, velocity
 from leadvibe.scoring.model import (
     DECAY,
+    NOTES,
     Contribution,
     Event,
     LeadState,
@@ -30,6 +31,8 @@ def apply(config: UnitConfig, lead: LeadState, event: Event) -> Outcome:
     """
     if event.event_type == DECAY:
         return Outcome(None, False, _recorded(config, lead, event.recorded or {}))
+    if event.event_type in NOTES:
+        return Outcome(None, True, {})
     if config.ceilings.get(event.event_type) == "observe":
         _seen(lead, event)
         return Outcome(None, True, {})

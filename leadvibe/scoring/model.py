@@ -13,6 +13,9 @@ Scope = Literal["observe", "decide", "activate"]
 SuppressionReason = Literal["inorganic", "inorganic_grouped", "metadata_filter"]
 
 DECAY = "DECAY"
+# What the server notes in a lead's timeline. A note counts nowhere: not as points, activity or session.
+LEAD_MERGED = "lead_merged"
+NOTES = frozenset({LEAD_MERGED})
 
 
 @dataclass(frozen=True, slots=True)
