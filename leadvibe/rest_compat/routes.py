@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from leadvibe.resolvers.context import Context
-from leadvibe.rest_compat import event_reads, events, lead, leads, merging, scoring, service, stream, units
+from leadvibe.rest_compat import event_reads, events, lead, leads, merging, scoring, service, settings, stream, units
 from leadvibe.rest_compat.openapi import openapi
 from leadvibe.rest_compat.table import Call, Route
 
@@ -23,6 +23,7 @@ ROUTES: list[Route] = [
     *lead.ROUTES,
     *merging.ROUTES,
     *scoring.ROUTES,
+    *settings.ROUTES,
     *units.ROUTES,
     *stream.ROUTES,
     *service.ROUTES,

@@ -21,6 +21,7 @@ from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
+from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.subscriptions import Subscription
 from leadvibe.schema.units import UnitMutations
 
@@ -42,7 +43,14 @@ def _root(name: str, description: str, *parts: Any, fields: Sequence[StrawberryF
 
 SCHEMA = _Schema(
     query=_root(
-        "Query", "What can be asked.", LeadQueries, MergeQueries, EventQueries, EventReads, fields=families.QUERIES
+        "Query",
+        "What can be asked.",
+        LeadQueries,
+        MergeQueries,
+        EventQueries,
+        EventReads,
+        SettingsQueries,
+        fields=families.QUERIES,
     ),
     mutation=_root(
         "Mutation",
@@ -50,6 +58,7 @@ SCHEMA = _Schema(
         EventMutations,
         LeadMutations,
         MergeMutations,
+        SettingsMutations,
         UnitMutations,
         fields=families.MUTATIONS,
     ),

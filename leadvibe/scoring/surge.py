@@ -7,17 +7,19 @@ from functools import lru_cache
 
 from leadvibe.scoring.model import Band, SurgePolicy
 
-_IDLE_SECONDS = 1800
+IDLE_SECONDS = 1800
+# The cap of a custom policy that names none.
+CUSTOM_CAP = 2.0
 
 # The presets of the contract. An OU without a stored policy has the standard one.
-OFF = SurgePolicy("off", (), _IDLE_SECONDS, 1.0)
+OFF = SurgePolicy("off", (), IDLE_SECONDS, 1.0)
 STANDARD = SurgePolicy(
-    "standard", (Band(1, 2, 1.0), Band(3, 5, 1.25), Band(6, 9, 1.5), Band(10, None, 2.0)), _IDLE_SECONDS, 2.0
+    "standard", (Band(1, 2, 1.0), Band(3, 5, 1.25), Band(6, 9, 1.5), Band(10, None, 2.0)), IDLE_SECONDS, 2.0
 )
 GENTLE = SurgePolicy(
-    "gentle", (Band(1, 3, 1.0), Band(4, 7, 1.1), Band(8, 14, 1.25), Band(15, None, 1.5)), _IDLE_SECONDS, 1.5
+    "gentle", (Band(1, 3, 1.0), Band(4, 7, 1.1), Band(8, 14, 1.25), Band(15, None, 1.5)), IDLE_SECONDS, 1.5
 )
-PRESETS = {policy.mode: policy for policy in (OFF, STANDARD, GENTLE)}
+PRESETS: dict[str, SurgePolicy] = {policy.mode: policy for policy in (OFF, STANDARD, GENTLE)}
 
 
 def multiplier(policy: SurgePolicy, n: int) -> float:
