@@ -15,7 +15,7 @@ from leadvibe.store.lead_state import BatchLead
 from leadvibe.store.queue import AnyConnection
 
 # Leads whose events are in memory at once, and for whose time live scoring of the unit waits.
-_LEADS_AT_ONCE = 200
+LEADS_AT_ONCE = 200
 
 Progress = Callable[[int], None]
 
@@ -67,7 +67,7 @@ async def _next_leads(connection: AnyConnection, unit_id: str, after: str) -> li
         """,
         unit_id,
         after,
-        _LEADS_AT_ONCE,
+        LEADS_AT_ONCE,
     )
     return [row["lead_id"] for row in rows]
 

@@ -7,7 +7,19 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from leadvibe.resolvers.context import Context
-from leadvibe.rest_compat import event_reads, events, lead, leads, merging, scoring, service, settings, stream, units
+from leadvibe.rest_compat import (
+    event_deletion,
+    event_reads,
+    events,
+    lead,
+    leads,
+    merging,
+    scoring,
+    service,
+    settings,
+    stream,
+    units,
+)
 from leadvibe.rest_compat.openapi import openapi
 from leadvibe.rest_compat.table import Call, Route
 
@@ -19,6 +31,7 @@ async def _document(context: Context, call: Call) -> Any:
 ROUTES: list[Route] = [
     *events.ROUTES,
     *event_reads.ROUTES,
+    *event_deletion.ROUTES,
     *leads.ROUTES,
     *lead.ROUTES,
     *merging.ROUTES,

@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 from leadvibe.schema import families
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
+from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.lead_edits import LeadMutations
@@ -56,6 +57,7 @@ SCHEMA = _Schema(
         "Mutation",
         "What can be done.",
         EventMutations,
+        EventDeletions,
         LeadMutations,
         MergeMutations,
         SettingsMutations,

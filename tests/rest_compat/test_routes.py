@@ -17,6 +17,7 @@ from tests.rest_compat.conftest import Org, Scoring, add_unit, bearer, refused
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/ingest"): {"json": {"event_type": "page_view", "lead_id": "ld_1"}},
     ("POST", "/import"): {"files": {"file": ("events.csv", b"event_type,lead_id\npage_view,ld_1\n")}},
+    ("DELETE", "/events/batch"): {"json": {"ids": ["nothing"]}},
     ("POST", "/rules"): {"json": {"event_type": "page_view", "weight": 1}},
     ("POST", "/rulesets"): {"json": {"name": "Fit"}},
     ("POST", "/filters"): {"json": {"event_type": "a", "count_threshold": 1, "time_window_ms": 1}},
