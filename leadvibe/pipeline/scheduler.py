@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from leadvibe.pipeline import lead_deletion
+from leadvibe.pipeline.decay import decay
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import make_partitions, months_ahead
 
@@ -58,9 +60,20 @@ async def _purge_keys(database: Database, now: datetime) -> str:
     return f"{purged} idempotency keys were older than {_KEY_LIFE.days} days and are gone."
 
 
+async def _decay(database: Database, now: datetime) -> str:
+    events = 0
+    for row in await database.pool.fetch("SELECT DISTINCT unit_id FROM decays"):
+        events += await decay(database, row["unit_id"], now)
+    return f"{events} times a lead lost points for its inactivity."
+
+
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
+    "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
+    "lead-deletions": Job(
+        "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
+    ),
 }
 
 

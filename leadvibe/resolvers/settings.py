@@ -13,14 +13,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from leadvibe.errors import ApiError, FieldProblem, bad_request, forbidden, not_found
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
-from leadvibe.scoring.model import DECAY, Scope
+from leadvibe.scoring.model import DECAY, NOTES, Scope
 from leadvibe.scoring.surge import CUSTOM_CAP, IDLE_SECONDS, PRESETS, STANDARD
 from leadvibe.store import event_types
 from leadvibe.store.lanes import hold_lane
 from leadvibe.store.tables import EventType, Organisation, OrgUnit, SurgePolicyRow
 
 # Types that only the server makes; their events are no mistake of a client that one would want to remove.
-PROTECTED_TYPES = frozenset({DECAY, "lead_merged"})
+PROTECTED_TYPES = NOTES | {DECAY}
 
 
 class ScoringSettings(BaseModel):

@@ -266,6 +266,12 @@ class Lead(TenantRow, table=True):
     session_at: datetime | None = _time(default=None)
     last_event_at: datetime | None = _time(default=None)
     last_event_type: str | None = None
+    decay_from: datetime | None = _time(default=None, description="The activity that `decay_cycles` count from.")
+    decay_cycles: dict[str, int] | None = Field(
+        default=None,
+        sa_column=Column(JSONB(none_as_null=True), nullable=True),
+        description="Cycles applied, by decay id.",
+    )
     created_at: datetime = _stamp("When the lead was first seen.")
     updated_at: datetime = _stamp("When the lead last changed.")
 
@@ -339,7 +345,7 @@ class JobRecord(TenantRow, table=True):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("jobs_by_subject", "unit_id", "kind", "subject", "created_at"),
-        Index("jobs_open", "unit_id", "kind", postgresql_where=text("status IN ('pending', 'running')")),
+        Index("jobs_open", "unit_id", "kind", postgresql_where=text("status <> 'completed'")),
         TENANT,
     )
 

@@ -8,7 +8,7 @@ down_revision = "0002"
 
 def upgrade() -> None:
     op.execute("ALTER TABLE jobs ADD COLUMN up_to_seq bigint")
-    op.execute("CREATE INDEX jobs_open ON jobs (unit_id, kind) WHERE status IN ('pending', 'running')")
+    op.execute("CREATE INDEX jobs_open ON jobs (unit_id, kind) WHERE status <> 'completed'")
     op.execute("CREATE INDEX leads_merged ON leads (unit_id, merged_into) WHERE merged_into IS NOT NULL")
 
 

@@ -1,0 +1,100 @@
+"""The decay job: takes points off the leads that were inactive for too long."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from leadvibe.ids import new_id
+from leadvibe.scoring.decay import Decay, decayed
+from leadvibe.scoring.model import DECAY, UnitConfig
+from leadvibe.store import decay_state, event_log, lead_state, queue, unit_config
+from leadvibe.store.database import Database
+from leadvibe.store.decay_state import Inactive
+from leadvibe.store.partitions import existing_months, make_partitions, month_of
+from leadvibe.store.queue import AnyConnection
+
+# Leads of one transaction, for whose time live scoring of the unit waits.
+_LEADS_AT_ONCE = 500
+# Cycles of one rule that one run applies to a lead; what is more comes with the next run. Without a
+# floor a lead that left years ago would otherwise get an event for every hour since.
+_MOST_CYCLES = 100
+
+_HOURS = {"hours": 1, "days": 24, "weeks": 168}
+
+
+async def decay(database: Database, unit_id: str, now: datetime) -> int:
+    """Applies every cycle that is due in a unit, each once; returns the number of DECAY events.
+
+    What was applied is written in the same transaction, under the unit's lane: whoever runs it again,
+    or beside it, finds nothing due.
+    """
+    events, after = 0, ""
+    while True:
+        async with database.pool.acquire() as connection:
+            if month_of(now) not in await existing_months(connection):
+                await make_partitions(connection, [month_of(now)])
+            async with connection.transaction():
+                lane = await queue.lock_lane(connection, unit_id, wait=True)
+                decays = await _decays(connection, unit_id)
+                leads = await decay_state.inactive_leads(connection, unit_id, decays, now, after, _LEADS_AT_ONCE)
+                if lane is None or not leads:
+                    return events
+                config = await unit_config.load(connection, unit_id)
+                rows = _apply(unit_id, config, decays, leads, lane.last_seq, now)
+                await _save(connection, unit_id, config, leads, rows, lane.last_seq, now)
+        events, after = events + len(rows), leads[-1].lead.lead_id
+
+
+async def _decays(connection: AnyConnection, unit_id: str) -> list[Decay]:
+    rows = await connection.fetch(
+        "SELECT decay_id, inactive_for, unit, decrease FROM decays WHERE unit_id = $1 ORDER BY decay_id", unit_id
+    )
+    return [
+        Decay(row["decay_id"], timedelta(hours=row["inactive_for"] * _HOURS[row["unit"]]), row["decrease"])
+        for row in rows
+    ]
+
+
+def _apply(
+    unit_id: str, config: UnitConfig, decays: Sequence[Decay], leads: Sequence[Inactive], last_seq: int, now: datetime
+) -> list[tuple[Any, ...]]:
+    """Brings the leads up to date; returns the rows of the log."""
+    rows: list[tuple[Any, ...]] = []
+    for inactive in leads:
+        for each in decays:
+            applied = inactive.cycles.get(each.decay_id, 0)
+            due = min(each.cycles(inactive.last_activity, now), applied + _MOST_CYCLES)
+            for cycle in range(applied + 1, due + 1):
+                seq = last_seq + len(rows) + 1
+                outcome = decayed(config, inactive.lead.state, each, seq, now)
+                if outcome is None:  # at the floor: the cycles that are left change nothing, either
+                    break
+                inactive.lead.changed = True
+                metadata = {"channel": "system", "decay_id": each.decay_id, "cycle": cycle, "decrease": each.decrease}
+                scores = event_log.stored_scores(outcome.contributions)
+                about = (new_id("ev"), inactive.lead.lead_id, DECAY, "system", metadata)
+                rows.append((unit_id, now, seq, *about, None, False, scores, now, now))
+            inactive.cycles[each.decay_id] = max(applied, due)
+    return rows
+
+
+async def _save(
+    connection: AnyConnection,
+    unit_id: str,
+    config: UnitConfig,
+    leads: Sequence[Inactive],
+    rows: Sequence[tuple[Any, ...]],
+    last_seq: int,
+    now: datetime,
+) -> None:
+    changed = [inactive.lead for inactive in leads if inactive.lead.changed]
+    if rows:
+        await event_log.append(connection, rows)
+        await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
+        await event_log.count_events(connection, unit_id, Counter({(now.date(), DECAY, "system"): len(rows)}))
+        await event_log.name_event_types(connection, unit_id, [DECAY], now)
+        await queue.advance_lane(connection, unit_id, last_seq + len(rows), new_leads=0)
+    await decay_state.save(connection, unit_id, leads)
