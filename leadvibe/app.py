@@ -70,13 +70,14 @@ def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextM
         authenticator = Authenticator(database, await Tokens.from_settings(settings, database))
         buffer = IngestBuffer(database, settings.ingest_buffer)
         hub = Hub(database, settings.broadcast_url or url)
-        app.state.services = Services(settings, database, authenticator, buffer, hub)
+        app.state.services = services = Services(settings, database, authenticator, buffer, hub)
         await buffer.start()
         await hub.start()
         try:
             yield
         finally:
             await hub.stop()
+            await services.background.stop()
             await buffer.stop()  # what was accepted is written before the process ends
             await database.close()
 

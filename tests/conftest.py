@@ -87,7 +87,9 @@ async def services(database: Database, authenticator: Authenticator) -> AsyncIte
     buffer, hub = IngestBuffer(database, 1_000), Hub(database, "memory://")
     await buffer.start()
     await hub.start()
-    yield Services(Settings(), database, authenticator, buffer, hub)
+    services = Services(Settings(), database, authenticator, buffer, hub)
+    yield services
+    await services.background.stop()
     await hub.stop()
     await buffer.stop()
 

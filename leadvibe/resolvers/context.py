@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from leadvibe.config import Settings
 from leadvibe.live.hub import Hub
+from leadvibe.pipeline.background import Background
 from leadvibe.pipeline.buffer import IngestBuffer
 from leadvibe.resolvers.authentication import Authenticator, Credentials
 from leadvibe.resolvers.caller import Caller, Permission
@@ -24,6 +25,7 @@ class Services:
     authenticator: Authenticator
     buffer: IngestBuffer
     hub: Hub
+    background: Background = field(default_factory=Background)
 
 
 @dataclass(slots=True)

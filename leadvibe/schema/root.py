@@ -17,6 +17,7 @@ from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
+from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
@@ -48,6 +49,7 @@ SCHEMA = _Schema(
         "What can be asked.",
         LeadQueries,
         MergeQueries,
+        DeletionQueries,
         EventQueries,
         EventReads,
         SettingsQueries,
@@ -60,6 +62,7 @@ SCHEMA = _Schema(
         EventDeletions,
         LeadMutations,
         MergeMutations,
+        DeletionMutations,
         SettingsMutations,
         UnitMutations,
         fields=families.MUTATIONS,

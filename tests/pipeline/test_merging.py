@@ -15,7 +15,7 @@ from leadvibe.scoring.model import LEAD_MERGED, UnitConfig
 from leadvibe.store.database import Database
 from leadvibe.store.tables import Lead
 from tests.pipeline.test_invariance import few, worlds
-from tests.pipeline.units import Unit, body, email, new_unit
+from tests.pipeline.units import Unit, body, email, new_unit, true_counts
 from tests.scoring.streams import START, at, config, ruleset, streams
 
 WORLD = config(ruleset("rs_a", view=10), ruleset("rs_b", click=2))
@@ -28,25 +28,6 @@ async def unit(database: Database) -> Unit:
 
 async def merged(unit: Unit, target: str, *sources: str, truncation: Truncation = Truncation()) -> Any:
     return await merge(unit.database, unit.unit_id, target, sources, truncation, "mem_1")
-
-
-async def true_counts(unit: Unit) -> None:
-    """The unit's counts are those of its log and of its leads."""
-    counted = await unit.rows(
-        "SELECT day, event_type, channel, events FROM event_counts WHERE unit_id = $1 AND events > 0"
-    )
-    real = await unit.rows(
-        """
-        SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, event_type, channel, count(*) AS events
-        FROM engagement_events WHERE unit_id = $1 GROUP BY 1, 2, 3
-        """
-    )
-    assert {tuple(row) for row in counted} == {tuple(row) for row in real}
-    (lane,) = await unit.rows("SELECT lead_count, last_seq FROM lanes WHERE unit_id = $1")
-    (leads,) = await unit.rows("SELECT count(*) FROM leads WHERE unit_id = $1 AND merged_into IS NULL AND NOT deleting")
-    (last,) = await unit.rows("SELECT coalesce(max(seq), 0) FROM engagement_events WHERE unit_id = $1")
-    assert lane["lead_count"] == leads["count"]
-    assert lane["last_seq"] >= last[0]
 
 
 async def make_leads(unit: Unit, *lead_ids: str) -> None:

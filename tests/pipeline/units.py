@@ -102,6 +102,25 @@ class Unit:
         return {lead_id: replay(config, events) for lead_id, events in by_lead.items() if lead_id is not None}
 
 
+async def true_counts(unit: Unit) -> None:
+    """The unit's counts are those of its log and of its leads."""
+    counted = await unit.rows(
+        "SELECT day, event_type, channel, events FROM event_counts WHERE unit_id = $1 AND events > 0"
+    )
+    real = await unit.rows(
+        """
+        SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, event_type, channel, count(*) AS events
+        FROM engagement_events WHERE unit_id = $1 GROUP BY 1, 2, 3
+        """
+    )
+    assert {tuple(row) for row in counted} == {tuple(row) for row in real}
+    (lane,) = await unit.rows("SELECT lead_count, last_seq FROM lanes WHERE unit_id = $1")
+    (leads,) = await unit.rows("SELECT count(*) FROM leads WHERE unit_id = $1 AND merged_into IS NULL AND NOT deleting")
+    (last,) = await unit.rows("SELECT coalesce(max(seq), 0) FROM engagement_events WHERE unit_id = $1")
+    assert lane["lead_count"] == leads["count"]
+    assert lane["last_seq"] >= last[0]
+
+
 @asynccontextmanager
 async def open_buffer(database: Database, capacity: int = 100_000) -> AsyncIterator[IngestBuffer]:
     buffer = IngestBuffer(database, capacity)
