@@ -8,6 +8,7 @@ from typing import Any
 
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import (
+    activity,
     event_deletion,
     event_reads,
     events,
@@ -33,6 +34,7 @@ ROUTES: list[Route] = [
     *events.ROUTES,
     *event_reads.ROUTES,
     *event_deletion.ROUTES,
+    *activity.ROUTES,
     *leads.ROUTES,
     *lead.ROUTES,
     *lead_deletion.ROUTES,

@@ -12,6 +12,7 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
 from leadvibe.schema import families
+from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
@@ -52,6 +53,7 @@ SCHEMA = _Schema(
         DeletionQueries,
         EventQueries,
         EventReads,
+        ActivityQueries,
         SettingsQueries,
         fields=families.QUERIES,
     ),
