@@ -18,6 +18,7 @@ from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
+from leadvibe.schema.explanation import ExplanationQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
@@ -51,6 +52,7 @@ SCHEMA = _Schema(
         LeadQueries,
         MergeQueries,
         DeletionQueries,
+        ExplanationQueries,
         EventQueries,
         EventReads,
         ActivityQueries,
