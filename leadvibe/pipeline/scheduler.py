@@ -12,6 +12,7 @@ import asyncpg
 
 from leadvibe.pipeline import lead_deletion
 from leadvibe.pipeline.decay import decay
+from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import make_partitions, months_ahead
 
@@ -70,6 +71,7 @@ async def _decay(database: Database, now: datetime) -> str:
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
+    "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale

@@ -25,6 +25,7 @@ from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
+from leadvibe.schema.score_history import ScoreHistoryQueries
 from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.subscriptions import Subscription
 from leadvibe.schema.units import UnitMutations
@@ -56,6 +57,7 @@ SCHEMA = _Schema(
         EventQueries,
         EventReads,
         ActivityQueries,
+        ScoreHistoryQueries,
         SettingsQueries,
         fields=families.QUERIES,
     ),
