@@ -11,6 +11,7 @@ from typing import Any
 from asyncpg import Record
 
 from leadvibe.ids import new_id
+from leadvibe.pipeline import profiles
 from leadvibe.pipeline.channels import channel_of
 from leadvibe.scoring.engine import apply
 from leadvibe.scoring.model import Event, UnitConfig
@@ -86,11 +87,12 @@ async def load_history(
 @dataclass(slots=True)
 class Aftermath:
     """What a batch leaves to be written, beside its events and the people it changed: how many events of
-    which day, type and channel it has, how many leads are new, and which earlier events no longer count
-    (seq → time)."""
+    which day, type and channel it has, how many leads are new, what of its events is to be mapped to
+    properties (lead → metadata in order), and which earlier events no longer count (seq → time)."""
 
     counts: Counter[DayCount] = field(default_factory=Counter)
     new_leads: int = 0
+    heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     taken_back: dict[int, datetime] = field(default_factory=dict)
 
     @property
@@ -109,6 +111,7 @@ def score(
 ) -> Iterator[tuple[Any, ...]]:
     """Scores the events in their order and yields each as its row of the log, numbered from
     `last_seq` + 1 on. Pure but for new ids."""
+    sources = frozenset(each.source for each in config.profile.mappings)
     for seq, row in enumerate(rows, last_seq + 1):
         event_type, occurred_at, metadata = row["event_type"], row["occurred_at"], row["metadata"]
         lead = people.lead_of(row)
@@ -120,6 +123,8 @@ def score(
             lead.stored = True
         for past in taken_back:
             aftermath.taken_back[past.seq] = past.at
+        if sources and reason is None and not observed and not sources.isdisjoint(metadata):
+            aftermath.heard.setdefault(lead.lead_id, []).append(metadata)
         channel = channel_of(event_type, metadata)
         aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
@@ -154,6 +159,8 @@ async def score_and_save(
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
+    if aftermath.heard:
+        await profiles.take_in(connection, unit_id, config.profile, aftermath.heard, now)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
     if aftermath.taken_back:

@@ -12,9 +12,10 @@ from asyncpg import Record
 
 from leadvibe.errors import bad_request, not_found
 from leadvibe.ids import new_id
+from leadvibe.pipeline.profiles import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
 from leadvibe.scoring.model import LEAD_MERGED
-from leadvibe.store import event_log, merging, queue
+from leadvibe.store import decay_state, event_log, merging, queue
 from leadvibe.store.database import Database
 from leadvibe.store.event_log import DayCount
 from leadvibe.store.partitions import existing_months, make_partitions, month_of
@@ -65,6 +66,8 @@ async def merge(
             counts.subtract(dropped)
             await event_log.count_events(connection, unit_id, counts)
             await rescore_leads(connection, unit_id, [target])
+            await rescore_profiles(connection, unit_id, [target], now)
+            await decay_state.inherit(connection, unit_id, target, sources)
             await queue.advance_lane(connection, unit_id, done.seq, -len(sources))
     return done
 

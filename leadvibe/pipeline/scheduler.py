@@ -12,6 +12,7 @@ import asyncpg
 
 from leadvibe.pipeline import lead_deletion
 from leadvibe.pipeline.decay import decay
+from leadvibe.pipeline.profiles import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import make_partitions, months_ahead
@@ -68,8 +69,13 @@ async def _decay(database: Database, now: datetime) -> str:
     return f"{events} times a lead lost points for its inactivity."
 
 
+async def _profiles(database: Database, now: datetime) -> str:
+    return f"{await rescore_outdated(database, now)} leads have another profile score."
+
+
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
+    "profiles": Job("Rescores profiles whose rules changed.", timedelta(seconds=5), _profiles),
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),

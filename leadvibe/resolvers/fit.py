@@ -23,6 +23,7 @@ from leadvibe.store.config_tables import (
     ProfileRule,
     ProfileRuleset,
 )
+from leadvibe.store.lanes import outdate_profiles
 from leadvibe.store.tables import Organisation
 
 
@@ -35,26 +36,33 @@ async def needs_abm(session: AsyncSession, caller: Caller, equals: dict[str, Any
         )
 
 
-def _ruleset_family(noun: str, row: type[Any], rule: type[Any], gate: Gate | None) -> Family[Any]:
+async def _outdates_profiles(session: AsyncSession, caller: Caller, row: Any) -> None:
+    await outdate_profiles(session, row.unit_id)
+
+
+def _ruleset_family(noun: str, row: type[Any], rule: type[Any], changed: Check[Any], gate: Gate | None) -> Family[Any]:
+    """`changed` is told of every change."""
+
     async def accept(session: AsyncSession, caller: Caller, ruleset: Any) -> None:
         query = select(row).where(row.unit_id == ruleset.unit_id, row.id != ruleset.id)
         others = (await session.exec(query)).all()
         if ruleset.name in {other.name for other in others}:
             raise conflict(f"There is a ruleset named {ruleset.name} already.", code="name_taken")
         settle(ruleset, others, active="enabled")
+        await changed(session, caller, ruleset)
 
     async def release(session: AsyncSession, caller: Caller, ruleset: Any) -> None:
-        """The rules of a ruleset go with it; scores that it made stay."""
+        """The rules of a ruleset go with it."""
         await session.exec(delete(rule).where(col(rule.unit_id) == ruleset.unit_id, col(rule.ruleset_id) == ruleset.id))
+        await changed(session, caller, ruleset)
 
     writable = ("name", "enabled", "is_primary")
     return Family(noun, row, writable, order="created_at", accept=accept, release=release, gate=gate)
 
 
-def _rule_family(noun: str, row: type[Any], property_name: str, gate: Gate) -> Family[Any]:
+def _rule_family(noun: str, row: type[Any], property_name: str, changed: Check[Any], gate: Gate) -> Family[Any]:
     writable = (property_name, "condition", "comparison_value", "weight", "ui_order")
-    check: Check[Any] = nothing_to_check
-    return Family(noun, row, writable, order="ui_order", accept=check, release=check, gate=gate)
+    return Family(noun, row, writable, order="ui_order", accept=changed, release=changed, gate=gate)
 
 
 def _mapping_family(noun: str, row: type[Any], property_name: str, gate: Gate | None) -> Family[Any]:
@@ -63,14 +71,26 @@ def _mapping_family(noun: str, row: type[Any], property_name: str, gate: Gate | 
     return Family(noun, row, writable, order="created_at", accept=check, release=check, gate=gate)
 
 
-PROFILE_RULESETS = _ruleset_family("profile_ruleset", ProfileRuleset, ProfileRule, gate=None)
+PROFILE_RULESETS = _ruleset_family(
+    "profile_ruleset", ProfileRuleset, ProfileRule, changed=_outdates_profiles, gate=None
+)
 PROFILE_RULES = _rule_family(
-    "profile_rule", ProfileRule, "profile_property", gate=inside(PROFILE_RULESETS, "ruleset_id")
+    "profile_rule",
+    ProfileRule,
+    "profile_property",
+    changed=_outdates_profiles,
+    gate=inside(PROFILE_RULESETS, "ruleset_id"),
 )
 PROFILE_MAPPINGS = _mapping_family("profile_mapping", ProfileMapping, "profile_property", gate=None)
 
-ACCOUNT_RULESETS = _ruleset_family("account_ruleset", AccountRuleset, AccountRule, gate=needs_abm)
+ACCOUNT_RULESETS = _ruleset_family(
+    "account_ruleset", AccountRuleset, AccountRule, changed=nothing_to_check, gate=needs_abm
+)
 ACCOUNT_RULES = _rule_family(
-    "account_rule", AccountRule, "account_property", gate=inside(ACCOUNT_RULESETS, "ruleset_id", needs_abm)
+    "account_rule",
+    AccountRule,
+    "account_property",
+    changed=nothing_to_check,
+    gate=inside(ACCOUNT_RULESETS, "ruleset_id", needs_abm),
 )
 ACCOUNT_MAPPINGS = _mapping_family("account_mapping", AccountMapping, "account_property", gate=needs_abm)

@@ -13,7 +13,9 @@ from leadvibe.pipeline.events import encoded_metadata
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
-from leadvibe.store import lead_queries
+from leadvibe.scoring.fit import fit_scores
+from leadvibe.store import lead_queries, unit_config
+from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
 from leadvibe.store.tables import Lead, now
 
@@ -55,6 +57,7 @@ async def create_lead(context: Context, values: NewLead) -> Lead:
             created_at=created,
             updated_at=created,
         )
+        await _rescore(session, lead)
         session.add(lead)
         lane.lead_count += 1
     return lead
@@ -70,6 +73,7 @@ async def replace_lead(context: Context, lead_id: str, values: LeadReplacement) 
         lead = await _locked(session, unit_id, lead_id)
         if "metadata" in given:
             lead.lead_metadata = metadata
+            await _rescore(session, lead)
         if "account_id" in given:
             await _check_account(session, unit_id, values.account_id)
             lead.account_id = values.account_id
@@ -87,6 +91,7 @@ async def patch_lead_metadata(context: Context, lead_id: str, changes: dict[str,
         removed = {key for key, value in changes.items() if value is None}
         kept = {key: value for key, value in (lead.lead_metadata | changes).items() if key not in removed}
         lead.lead_metadata = _checked(kept)
+        await _rescore(session, lead)
         lead.updated_at = now()
     return lead
 
@@ -100,8 +105,16 @@ def _checked(metadata: Any) -> dict[str, Any]:
     return plain
 
 
+async def _rescore(session: AsyncSession, lead: Lead) -> None:
+    """Brings the lead's profile scores to its metadata; under the lane no rule changes meanwhile."""
+    config = await unit_config.load_profile(await driver(session), lead.unit_id)
+    lead.profile_scores = fit_scores(config, lead.lead_metadata)
+    lead.profile_score = lead.profile_scores.get(config.primary_ruleset_id or "", 0)
+
+
 async def _locked(session: AsyncSession, unit_id: str, lead_id: str) -> Lead:
-    """The lead, which nobody else changes until the transaction ends."""
+    """The lead, which nobody else changes until the transaction ends, nor the rules that score it."""
+    await lock_lane(session, unit_id)
     lead = await session.get(Lead, (unit_id, lead_id), with_for_update=True)
     if lead is None or lead.deleting:
         raise not_found(f"Lead {lead_id}")

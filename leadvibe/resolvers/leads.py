@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from leadvibe.errors import bad_request, not_found
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
-from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.fit import PROFILE_RULESETS
+from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
-from leadvibe.scoring.levels import level_of
+from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
@@ -137,7 +138,9 @@ async def get_lead_score(context: Context, lead_id: str, ruleset_id: str | None 
     scores = {key: value for key, value in lead.scores.items() if key in known}
     active = [scores.get(ruleset.ruleset_id, 0) for ruleset in rulesets if ruleset.active]
     score = max(active, default=0) if ruleset_id is None else scores.get(ruleset_id, 0)
-    return LeadScore(lead_id, score, primary_of(rulesets), scores, {})
+    fit = {ruleset.id for ruleset in await PROFILE_RULESETS.list(context)}
+    profile_scores = {key: value for key, value in lead.profile_scores.items() if key in fit}
+    return LeadScore(lead_id, score, primary_of(rulesets), scores, profile_scores)
 
 
 @operation(Permission.READ)
@@ -147,11 +150,11 @@ async def search_leads(context: Context, q: str) -> Sequence[LeadMatch]:
         return []
     async with context.services.database.session() as session:
         matches = await lead_queries.search(session, context.caller.unit_id, q, MOST_MATCHES)
-    levels = as_levels(await LEVELS.list(context))
+    levels, profile_levels = as_levels(await LEVELS.list(context)), as_levels(await PROFILE_LEVELS.list(context))
 
     def shown(match: Match) -> LeadMatch:
-        level = level_of(levels, match.score)
-        return LeadMatch(match.lead_id, match.match_type, match.best_alias, level.name if level else None, None)
+        level, profile_level = level_name(levels, match.score), level_name(profile_levels, match.profile_score)
+        return LeadMatch(match.lead_id, match.match_type, match.best_alias, level, profile_level)
 
     return [shown(match) for match in matches]
 

@@ -10,11 +10,13 @@ from pydantic import BaseModel, Field
 
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.fit import PROFILE_RULESETS
 from leadvibe.resolvers.leads import MOST_SCORES, PRIMARY, LeadMatch, LeadScore, ScoreOfLead, primary_of
-from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.rest_compat.table import Call, Route
-from leadvibe.scoring.levels import level_of
+from leadvibe.scoring.levels import level_name
+from leadvibe.store.config_tables import ProfileRuleset
 from leadvibe.store.lead_queries import LeadFilter
 from leadvibe.store.tables import Lead, Ruleset
 from leadvibe.store.time_ranges import TimeRange, bounds
@@ -59,6 +61,7 @@ class LeadRow(BaseModel):
     account_id: str | None
     metadata: dict[str, Any]
     engagement_level: str | None
+    profile_level: str | None
     engagement_scores: dict[str, int]
     profile_scores: dict[str, int]
     ruleset_names: dict[str, str]
@@ -94,12 +97,15 @@ async def _list(context: Context, call: Call) -> Any:
     page = await leads.list_leads(
         context, _filter(query), limit=query.limit if paged else None, offset=query.offset if paged else 0
     )
-    rulesets = await RULESETS.list(context, surface="engagement")
-    levels = as_levels(await LEVELS.list(context))
+    rulesets, fit = await RULESETS.list(context, surface="engagement"), await PROFILE_RULESETS.list(context)
+    levels, fit_levels = as_levels(await LEVELS.list(context)), as_levels(await PROFILE_LEVELS.list(context))
 
     def row(lead: Lead) -> dict[str, Any]:
-        level = level_of(levels, lead.score)
-        return _row(lead, context.caller.org_id, level.name if level else None, rulesets)
+        return _row(lead, rulesets, fit) | {
+            "org_id": context.caller.org_id,
+            "engagement_level": level_name(levels, lead.score),
+            "profile_level": level_name(fit_levels, lead.profile_score),
+        }
 
     counters = {"total": page.total, "page": query.page, "limit": query.limit} if paged else {}
     return {"leads": [row(lead) for lead in page.rows], **counters}
@@ -119,12 +125,12 @@ def _filter(query: LeadsQuery) -> LeadFilter:
     )
 
 
-def _row(lead: Lead, org_id: str, level: str | None, rulesets: Sequence[Ruleset]) -> dict[str, Any]:
-    names = {ruleset.ruleset_id: ruleset.name for ruleset in rulesets}
+def _row(lead: Lead, rulesets: Sequence[Ruleset], fit: Sequence[ProfileRuleset]) -> dict[str, Any]:
+    names = {ruleset.ruleset_id: ruleset.name for ruleset in rulesets} | {ruleset.id: ruleset.name for ruleset in fit}
     scores = {key: value for key, value in lead.scores.items() if key in names}
+    profile_scores = {key: value for key, value in lead.profile_scores.items() if key in names}
     primary = primary_of(rulesets)
     return {
-        "org_id": org_id,
         "lead_id": lead.lead_id,
         "score": lead.score,
         "ruleset_id": primary,
@@ -135,12 +141,11 @@ def _row(lead: Lead, org_id: str, level: str | None, rulesets: Sequence[Ruleset]
         "owner_name": lead.owner_name,
         "account_id": lead.account_id,
         "metadata": lead.lead_metadata,
-        "engagement_level": level,
         "engagement_scores": scores,
-        "profile_scores": {},
-        "ruleset_names": {key: names[key] for key in scores},
+        "profile_scores": profile_scores,
+        "ruleset_names": {key: names[key] for key in scores | profile_scores},
         "engagement_primary_ruleset_name": names.get(primary) if primary else None,
-        "profile_primary_ruleset_name": None,
+        "profile_primary_ruleset_name": next((ruleset.name for ruleset in fit if ruleset.is_primary), None),
     }
 
 

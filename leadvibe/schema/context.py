@@ -16,9 +16,12 @@ from strawberry.types.info import Info as StrawberryInfo
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context
-from leadvibe.resolvers.levels import LEVELS, as_levels
+from leadvibe.resolvers.family import Family
+from leadvibe.resolvers.fit import PROFILE_RULESETS
+from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
+from leadvibe.store.config_tables import ProfileRuleset
 from leadvibe.store.tables import Account, LeadAlias, Ruleset
 
 
@@ -32,6 +35,8 @@ class GraphQLContext(Context):
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
     _levels: asyncio.Future[list[Level]] | None = None
+    _profile_rulesets: asyncio.Future[Sequence[ProfileRuleset]] | None = None
+    _profile_levels: asyncio.Future[list[Level]] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
 
@@ -51,7 +56,16 @@ class GraphQLContext(Context):
 
     def renewed(self) -> Self:
         """The same sender, not yet verified: each operation of a socket is checked for itself."""
-        return replace(self, _caller=None, _rulesets=None, _levels=None, _aliases=None, _accounts=None)
+        return replace(
+            self,
+            _caller=None,
+            _rulesets=None,
+            _levels=None,
+            _profile_rulesets=None,
+            _profile_levels=None,
+            _aliases=None,
+            _accounts=None,
+        )
 
     def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
         """The unit's engagement rulesets."""
@@ -59,10 +73,22 @@ class GraphQLContext(Context):
             self._rulesets = asyncio.ensure_future(RULESETS.list(self, surface="engagement"))
         return self._rulesets
 
+    def profile_rulesets(self) -> asyncio.Future[Sequence[ProfileRuleset]]:
+        """The unit's profile rulesets."""
+        if self._profile_rulesets is None:
+            self._profile_rulesets = asyncio.ensure_future(PROFILE_RULESETS.list(self))
+        return self._profile_rulesets
+
+    def profile_levels(self) -> asyncio.Future[list[Level]]:
+        """The unit's profile levels."""
+        if self._profile_levels is None:
+            self._profile_levels = asyncio.ensure_future(self._load_levels(PROFILE_LEVELS))
+        return self._profile_levels
+
     def levels(self) -> asyncio.Future[list[Level]]:
         """The unit's engagement levels."""
         if self._levels is None:
-            self._levels = asyncio.ensure_future(self._load_levels())
+            self._levels = asyncio.ensure_future(self._load_levels(LEVELS))
         return self._levels
 
     @property
@@ -87,8 +113,8 @@ class GraphQLContext(Context):
         found = await leads.get_lead_accounts(self, account_ids)
         return [found.get(account_id) for account_id in account_ids]
 
-    async def _load_levels(self) -> list[Level]:
-        return as_levels(await LEVELS.list(self))
+    async def _load_levels(self, family: Family[Any]) -> list[Level]:
+        return as_levels(await family.list(self))
 
 
 Info = StrawberryInfo[GraphQLContext, None]

@@ -16,7 +16,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
-from leadvibe.scoring.levels import level_of
+from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries, tables
 
 
@@ -55,7 +55,9 @@ class Lead:
     last_event_type: str | None = strawberry.field(description="Type of the latest event.")
     created_at: datetime = strawberry.field(description="When the lead was first seen.")
     updated_at: datetime = strawberry.field(description="When the lead last changed.")
+    profile_score: BigInt = strawberry.field(description="Score of the primary profile ruleset.")
     scores: strawberry.Private[Mapping[str, int]]
+    fit: strawberry.Private[Mapping[str, int]]
 
     @classmethod
     def of(cls, row: tables.Lead) -> Lead:
@@ -71,7 +73,9 @@ class Lead:
             last_event_type=row.last_event_type,
             created_at=row.created_at,
             updated_at=row.updated_at,
+            profile_score=BigInt(row.profile_score),
             scores=row.scores,
+            fit=row.profile_scores,
         )
 
     @field
@@ -103,8 +107,21 @@ class Lead:
     @field
     async def engagement_level(self, info: Info) -> str | None:
         """Name of the level that the score falls into."""
-        level = level_of(await info.context.levels(), self.score)
-        return level.name if level else None
+        return level_name(await info.context.levels(), self.score)
+
+    @field
+    async def profile_level(self, info: Info) -> str | None:
+        """Name of the level that the profile score falls into."""
+        return level_name(await info.context.profile_levels(), self.profile_score)
+
+    @field
+    async def profile_scores(self, info: Info) -> list[RulesetScore]:
+        """The scores of all profile rulesets in which the lead has one."""
+        return [
+            RulesetScore(ruleset_id=strawberry.ID(row.id), ruleset_name=row.name, score=BigInt(score))
+            for row in await info.context.profile_rulesets()
+            if (score := self.fit.get(row.id)) is not None
+        ]
 
     @field
     async def engagement_scores(self, info: Info) -> list[RulesetScore]:

@@ -13,3 +13,8 @@ def level_of(levels: Sequence[Level], score: int) -> Level | None:
         if level.min_score <= score and (level.max_score is None or score <= level.max_score):
             return level
     return None
+
+
+def level_name(levels: Sequence[Level], score: int) -> str | None:
+    level = level_of(levels, score)
+    return level.name if level else None

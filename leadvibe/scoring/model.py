@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from leadvibe.scoring.fit import FitConfig
+
 Scope = Literal["observe", "decide", "activate"]
 SuppressionReason = Literal["inorganic", "inorganic_grouped", "metadata_filter"]
 
@@ -93,6 +95,7 @@ class UnitConfig:
     allow_negative_scores: bool = False
     ceilings: dict[str, Scope] = field(default_factory=dict)
     primary_ruleset_id: str | None = None
+    profile: FitConfig = field(default_factory=FitConfig)
 
 
 class Event(NamedTuple):

@@ -94,3 +94,9 @@ class Database:
 
 def sqlalchemy_url(url: str) -> str:
     return "postgresql+asyncpg://" + url.split("://", 1)[1]
+
+
+async def driver(session: AsyncSession) -> Any:
+    """The asyncpg connection of a session's transaction, for queries of the hot path. It knows no jsonb."""
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection

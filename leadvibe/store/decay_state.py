@@ -72,3 +72,19 @@ async def save(connection: AnyConnection, unit_id: str, leads: Sequence[Inactive
         [inactive.last_activity for inactive in leads],
         [inactive.cycles for inactive in leads],
     )
+
+
+async def inherit(connection: AnyConnection, unit_id: str, target: str, sources: Sequence[str]) -> None:
+    """After a merge the target's latest activity may be a source's: what was applied since then, and has
+    moved with it, is not due again."""
+    await connection.execute(
+        """
+        UPDATE leads t SET decay_from = s.decay_from, decay_cycles = s.decay_cycles
+        FROM leads s
+        WHERE t.unit_id = $1 AND t.lead_id = $2 AND s.unit_id = $1 AND s.lead_id = ANY($3::text[])
+          AND s.decay_from = t.last_event_at AND t.decay_from IS DISTINCT FROM t.last_event_at
+        """,
+        unit_id,
+        target,
+        sources,
+    )

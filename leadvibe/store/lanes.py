@@ -22,3 +22,9 @@ async def hold_lane(session: AsyncSession, unit_id: str) -> None:
 async def lock_lane(session: AsyncSession, unit_id: str) -> Lane:
     """Locks the unit's lane until the transaction ends: no event is scored, no lead comes or goes meanwhile."""
     return (await session.exec(select(Lane).where(Lane.unit_id == unit_id).with_for_update())).one()
+
+
+async def outdate_profiles(session: AsyncSession, unit_id: str) -> None:
+    """Says that the unit's profile scores must be made anew; a scheduled job does it."""
+    statement = update(Lane).where(col(Lane.unit_id) == unit_id).values(profile_version=Lane.profile_version + 1)
+    await session.exec(statement)

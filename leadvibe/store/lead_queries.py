@@ -119,6 +119,7 @@ class Match:
     lead_id: str
     match_type: str
     score: int
+    profile_score: int
     best_alias: str | None
 
 
@@ -139,7 +140,7 @@ _SEARCH = text("""
         UNION ALL
         SELECT lead_id, 'alias' FROM by_alias
     )
-    SELECT f.lead_id, f.match_type, l.score, best.raw_value AS best_alias
+    SELECT f.lead_id, f.match_type, l.score, l.profile_score, best.raw_value AS best_alias
     FROM found f
     JOIN leads l ON l.unit_id = :unit_id AND l.lead_id = f.lead_id AND l.merged_into IS NULL AND NOT l.deleting
     LEFT JOIN LATERAL (

@@ -126,6 +126,8 @@ class Lane(TenantRow, table=True):
 
     `last_seq`: arrival number of the last event scored. `config_version`: raised by every change
     of scoring configuration. `lead_count`: leads that are neither merged away nor being deleted.
+    `profile_version`: raised by every change of profile rules; `profile_done`: the one that all leads'
+    profile scores are made with.
     """
 
     __tablename__ = "lanes"
@@ -134,6 +136,8 @@ class Lane(TenantRow, table=True):
     last_seq: int = Field(default=0, sa_type=BigInteger)
     config_version: int = Field(default=0, sa_type=BigInteger)
     lead_count: int = Field(default=0, sa_type=BigInteger)
+    profile_version: int = Field(default=0, sa_type=BigInteger)
+    profile_done: int = Field(default=0, sa_type=BigInteger)
 
 
 class ConfigRow(TenantRow):
@@ -241,7 +245,8 @@ class EventType(TenantRow, table=True):
 
 
 class Lead(TenantRow, table=True):
-    """A person inside one OU. `score` is the primary engagement score, `scores` all by ruleset."""
+    """A person inside one OU. `score` is the primary engagement score, `scores` all by ruleset;
+    `profile_score` and `profile_scores` say the same of the fit."""
 
     __tablename__ = "leads"
     __table_args__ = (
@@ -262,6 +267,8 @@ class Lead(TenantRow, table=True):
     deleting: bool = Field(default=False, description="Being deleted: hidden, and soon gone.")
     score: int = Field(default=0, sa_type=BigInteger)
     scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
+    profile_score: int = Field(default=0, sa_type=BigInteger)
+    profile_scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     session_count: int = 0
     session_at: datetime | None = _time(default=None)
     last_event_at: datetime | None = _time(default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from leadvibe.scoring.fit import FieldMapping, FitConfig, FitRule, FitRuleset
 from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, UnitConfig, VelocityFilter
 from leadvibe.scoring.surge import STANDARD
 from leadvibe.store.queue import AnyConnection
@@ -24,6 +25,38 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         allow_negative_scores=await _allow_negative(connection, unit_id),
         ceilings=await _ceilings(connection, unit_id),
         primary_ruleset_id=next((row["ruleset_id"] for row in rulesets if row["is_primary"]), None),
+        profile=await load_profile(connection, unit_id),
+    )
+
+
+async def load_profile(connection: AnyConnection, unit_id: str) -> FitConfig:
+    """The enabled profile rulesets and the mappings."""
+    rulesets = await connection.fetch(
+        "SELECT id, is_primary, enabled FROM profile_rulesets WHERE unit_id = $1 ORDER BY created_at, id", unit_id
+    )
+    rules: dict[str, list[FitRule]] = {row["id"]: [] for row in rulesets if row["enabled"]}
+    for row in await connection.fetch(
+        """
+        SELECT id, ruleset_id, profile_property, condition, comparison_value, weight FROM profile_rules
+        WHERE unit_id = $1 ORDER BY id
+        """,
+        unit_id,
+    ):
+        rule_id, ruleset_id, *fields = row
+        if ruleset_id in rules:
+            rules[ruleset_id].append(FitRule(rule_id, *fields))
+    mappings = await connection.fetch(
+        """
+        SELECT source_field, profile_property, update_behavior FROM profile_mappings
+        WHERE unit_id = $1 ORDER BY created_at, id
+        """,
+        unit_id,
+    )
+    return FitConfig(
+        rulesets=tuple(FitRuleset(ruleset_id, tuple(of)) for ruleset_id, of in rules.items()),
+        mappings=tuple(FieldMapping(*row) for row in mappings),
+        primary_ruleset_id=next((row["id"] for row in rulesets if row["is_primary"]), None),
+        allow_negative_scores=await _allow_negative(connection, unit_id),
     )
 
 
