@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -192,6 +193,18 @@ async def test_what_the_target_lacks_comes_from_the_sources_in_their_order(unit:
         "SELECT account_id, owner_id, owner_name, metadata FROM leads WHERE unit_id = $1 AND lead_id = 'a'"
     )
     assert tuple(row) == ("acct_c", "om_b", "om_b", {"name": "A", "none": None, "city": "Bonn", "plan": "Pro"})
+
+
+async def test_scoring_goes_on_around_a_merge(unit: Unit) -> None:
+    """Two workers, and the merge when its turn comes: no event is lost, and none is with a source."""
+    await make_leads(unit, "a", "b")
+    await unit.accept(*(body(lead="ab"[n % 2], second=n, event_id=str(n)) for n in range(300)))
+    await asyncio.gather(unit.work(batch_size=7, workers=2), merged(unit, "a", "b"))
+    events = [event for event in await unit.events() if event["event_type"] != LEAD_MERGED]
+    assert [event["event_id"] for event in events] == [str(n) for n in range(300)]
+    assert {event["lead_id"] for event in events} == {"a"}
+    assert await unit.scores() == {"a": 3_000, "b": 0}
+    await true_counts(unit)
 
 
 async def test_large_leads_merge_in_one_go(unit: Unit) -> None:
