@@ -9,6 +9,7 @@ from typing import Any
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import (
     activity,
+    analytics,
     event_deletion,
     event_reads,
     events,
@@ -38,6 +39,7 @@ ROUTES: list[Route] = [
     *event_deletion.ROUTES,
     *activity.ROUTES,
     *score_history.ROUTES,
+    *analytics.ROUTES,
     *leads.ROUTES,
     *lead.ROUTES,
     *lead_deletion.ROUTES,

@@ -22,7 +22,12 @@ class TimeRange(Enum):
     LAST_90D = strawberry.enum_value("last_90d", description="The last 90 times 24 hours.")
 
 
-def bounds(named: TimeRange) -> tuple[datetime | None, datetime | None]:
+def name_of(range: TimeRange) -> time_ranges.TimeRange:
+    """The range as the resolvers name it."""
+    name: Any = range.value
+    return name  # type: ignore[no-any-return]
+
+
+def bounds(range: TimeRange) -> tuple[datetime | None, datetime | None]:
     """[from, to) of a range as it is now; None is open."""
-    name: Any = named.value
-    return time_ranges.bounds(name, datetime.now(UTC))
+    return time_ranges.bounds(name_of(range), datetime.now(UTC))

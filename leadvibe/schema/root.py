@@ -13,6 +13,7 @@ from strawberry.types.field import StrawberryField
 
 from leadvibe.schema import families
 from leadvibe.schema.activity import ActivityQueries
+from leadvibe.schema.analytics import AnalyticsQueries
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
@@ -58,6 +59,7 @@ SCHEMA = _Schema(
         EventReads,
         ActivityQueries,
         ScoreHistoryQueries,
+        AnalyticsQueries,
         SettingsQueries,
         fields=families.QUERIES,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -11,7 +11,7 @@ from leadvibe.resolvers import score_history
 from leadvibe.resolvers.score_history import DAYS, LEADS_SHOWN
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
-from leadvibe.schema.ranges import TimeRange
+from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
 
 Limit = Annotated[int, strawberry.argument(description="How many leads, 1 to 500.")]
@@ -79,7 +79,6 @@ class ScoreHistoryQueries:
         limit: Limit = LEADS_SHOWN,
     ) -> list[ScoreGain]:
         """The leads active in the range whose primary score rose most in it, the biggest gain first."""
-        named: Any = range.value
         return [
             ScoreGain(
                 lead_id=strawberry.ID(gain.lead_id),
@@ -87,5 +86,5 @@ class ScoreHistoryQueries:
                 score_gain=BigInt(gain.score_gain),
                 last_event_at=gain.last_event_at,
             )
-            for gain in await score_history.list_score_gains(info.context, named, limit)
+            for gain in await score_history.list_score_gains(info.context, name_of(range), limit)
         ]

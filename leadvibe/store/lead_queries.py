@@ -113,6 +113,22 @@ async def accounts(session: AsyncSession, unit_id: str, account_ids: Sequence[st
 
 
 @dataclass(frozen=True, slots=True)
+class TopLead:
+    """A lead with its primary score and its latest event."""
+
+    lead_id: str
+    score: int
+    last_event_at: datetime | None
+
+
+async def top(session: AsyncSession, unit_id: str, most: int) -> list[TopLead]:
+    """The `most` leads with the highest scores, in the order of LeadOrder.SCORE."""
+    query = select(Lead.lead_id, Lead.score, Lead.last_event_at).where(*LeadFilter().conditions(unit_id))
+    rows = await session.exec(query.order_by(*(key.clause for key in LeadOrder.SCORE.keys)).limit(most))
+    return [TopLead(lead_id, score, last_event_at) for lead_id, score, last_event_at in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A search result: how the lead was found, and the alias that best names it."""
 
