@@ -25,7 +25,8 @@ async def mark_deleting(connection: AnyConnection, unit_id: str, lead_id: str, n
         """
         UPDATE leads SET deleting = true, updated_at = $3, metadata = '{}', account_id = NULL, owner_id = NULL,
                          owner_name = NULL, score = 0, scores = '{}', session_count = 0, session_at = NULL,
-                         last_event_at = NULL, last_event_type = NULL, decay_from = NULL, decay_cycles = NULL
+                         last_event_at = NULL, last_event_type = NULL, decay_from = NULL, decay_cycles = NULL,
+                         profile_score = 0, profile_scores = '{}'
         WHERE unit_id = $1 AND lead_id = $2 AND NOT deleting
         RETURNING merged_into
         """,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -138,3 +139,15 @@ async def test_a_merge_scores_what_it_brought_together(acme: Org, fit: str) -> N
     merged = await acme.http.post("/leads/merge", json={"targetLeadId": "ld_1", "sourceLeadIds": ["ld_2"]})
     assert merged.status_code == 200
     assert await scores(acme) == {fit: 50}
+
+
+async def test_a_lead_that_comes_back_after_its_deletion_has_no_fit(acme: Org, fit: str, scoring: Scoring) -> None:
+    await acme.http.post("/leads", json={"id": "ld_1", "metadata": {"title": "VP"}})
+    assert (await acme.http.delete("/lead/ld_1")).status_code == 200
+    await acme.ingest({"event_type": "view", "lead_id": "ld_1"})
+    await scoring.finish()
+    async with asyncio.timeout(20):
+        while (await acme.http.get("/lead/ld_1/deletion-status")).json()["status"] != "completed":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    rows = (await acme.http.get("/leads")).json()["leads"]
+    assert all(row["profile_scores"] in ({}, {fit: 0}) for row in rows)
