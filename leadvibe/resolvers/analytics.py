@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from datetime import date as calendar_date
 
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
@@ -29,7 +30,7 @@ class Totals:
 class DailyCount:
     """The events of a day (UTC)."""
 
-    date: date
+    date: calendar_date
     count: int
 
 

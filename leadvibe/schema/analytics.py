@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date as calendar_date
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -26,7 +27,7 @@ class EventTypeCount:
 
 @strawberry.type(description="How many events a day has.")
 class DailyCount:
-    date: date = strawberry.field(description="The day, of UTC.")
+    date: calendar_date = strawberry.field(description="The day, of UTC.")
     count: BigInt = strawberry.field(description="How many.")
 
 
