@@ -14,6 +14,7 @@ import asyncpg
 
 from leadvibe.errors import not_found
 from leadvibe.ids import new_id
+from leadvibe.pipeline.profiles import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
 from leadvibe.store import deletion, event_log, queue
 from leadvibe.store.database import Database
@@ -91,6 +92,7 @@ async def _end(connection: AnyConnection, unit_id: str, lead_id: str, now: datet
     if await deletion.has_events(connection, unit_id, lead_id):
         await deletion.revive_lead(connection, unit_id, lead_id, now)
         await rescore_leads(connection, unit_id, [lead_id])
+        await rescore_profiles(connection, unit_id, [lead_id], now)
         return 1
     await deletion.remove_belongings(connection, unit_id, lead_id)
     await deletion.remove_lead(connection, unit_id, lead_id)

@@ -88,7 +88,7 @@ class ScoreQuery(BaseModel):
 
 class ScoresBody(BaseModel):
     lead_ids: list[str] = Field(min_length=1, max_length=MOST_SCORES)
-    ruleset: str = Field(default=PRIMARY, description="`primary`, or a ruleset's id or name.")
+    ruleset: str | None = Field(default=None, description="`primary` (the default), or a ruleset's id or name.")
 
 
 async def _list(context: Context, call: Call) -> Any:
@@ -158,7 +158,7 @@ async def _score(context: Context, call: Call) -> Any:
 
 
 async def _scores(context: Context, call: Call) -> Any:
-    return await leads.list_scores_of_leads(context, call.body.lead_ids, call.body.ruleset)
+    return await leads.list_scores_of_leads(context, call.body.lead_ids, call.body.ruleset or PRIMARY)
 
 
 ROUTES = [

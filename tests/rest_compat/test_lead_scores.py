@@ -37,7 +37,8 @@ async def test_the_answer_follows_the_question(acme: Org, scored: dict[str, str]
     asked = ["ld_2", "ld_nobody", "ld_1", "ld_2", "a\0b"]
     expected = [("ld_2", 5), ("ld_nobody", 0), ("ld_1", 5), ("ld_2", 5), ("a\0b", 0)]
     assert await scores(acme, asked, path) == expected
-    assert await scores(acme, asked, path, ruleset="primary") == expected
+    for primary in ("primary", "", None):
+        assert await scores(acme, asked, path, ruleset=primary) == expected
 
 
 async def test_a_ruleset_is_named_by_id_or_name(acme: Org, scored: dict[str, str]) -> None:
