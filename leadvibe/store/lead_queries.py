@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
-from leadvibe.store.tables import Account, Lead, LeadAlias
+from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,9 @@ class LeadOrder(Enum):
 
 
 async def count(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> int:
+    """How many leads the filter lets through. The number of all leads is kept in the lane, and not counted."""
+    if wanted == LeadFilter():
+        return (await session.exec(select(Lane.lead_count).where(Lane.unit_id == unit_id))).first() or 0
     return (await session.exec(select(func.count()).select_from(Lead).where(*wanted.conditions(unit_id)))).one()
 
 

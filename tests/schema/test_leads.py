@@ -44,6 +44,7 @@ async def leads(database: Database, acme: Bootstrapped) -> list[str]:
                     merged_into="ld_00" if n == 30 else None,
                 )
             )
+    await database.pool.execute("UPDATE lanes SET lead_count = 30 WHERE unit_id = $1", acme.unit_id)
     return [f"ld_{n:02}" for n in range(30)]
 
 

@@ -14,7 +14,7 @@ from leadvibe.ids import new_id
 from leadvibe.store.database import Database
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder, page
 from leadvibe.store.paging import decode_cursor, encode_cursor
-from leadvibe.store.tables import Lead
+from leadvibe.store.tables import Lane, Lead
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYONE = LeadFilter()
@@ -35,6 +35,7 @@ async def new_leads(database: Database, people: People) -> str:
     ]
     async with database.session() as session, session.begin():
         session.add_all(rows)
+        session.add(Lane(unit_id=unit_id, lead_count=len(rows)))
         session.add(Lead(unit_id=new_id("unit"), lead_id="ld_foreign"))
         session.add(Lead(unit_id=unit_id, lead_id="ld_merged", merged_into="ld_00"))
     return unit_id
