@@ -130,8 +130,9 @@ def import_file(
     skip_triggers: Annotated[bool, typer.Option(help="Fire no triggers for these events.")] = False,
 ) -> None:
     """Import events from a CSV file, beside a running server or without one."""
+    from leadvibe.pipeline import import_job
     from leadvibe.pipeline.buffer import IngestBuffer, Result
-    from leadvibe.pipeline.csv_import import ImportReport, import_csv
+    from leadvibe.pipeline.csv_import import ImportReport
     from leadvibe.pipeline.events import IncomingEvent
 
     bar = _bar("{task.fields[rows]:,} rows", DownloadColumn())
@@ -154,7 +155,8 @@ def import_file(
                 while chunk := await asyncio.to_thread(stream.read, _CHUNK):
                     yield chunk
 
-        return await import_csv(chunks(), accept, skip_triggers, lambda size: bar.advance(task, size))
+        job = await import_job.begin(database, unit_id, file.name, None)
+        return await job.run(chunks(), accept, skip_triggers, lambda size: bar.advance(task, size))
 
     with bar:
         report = _with_database(run)

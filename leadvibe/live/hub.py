@@ -39,6 +39,7 @@ class Hub:
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
+        self.hung_up = asyncio.Event()
 
     async def start(self) -> None:
         await self._bus.connect()
@@ -50,6 +51,7 @@ class Hub:
 
     def hang_up(self) -> None:
         """Ends every subscription. Open streams would hold up a server that wants to stop."""
+        self.hung_up.set()
         for feed in self._feeds.values():
             feed.close()
 

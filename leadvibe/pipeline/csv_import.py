@@ -54,14 +54,19 @@ class ImportReport:
 
 
 async def import_csv(
-    chunks: AsyncIterator[bytes], accept: Accept, skip_triggers: bool = False, progress: Progress | None = None
+    chunks: AsyncIterator[bytes],
+    accept: Accept,
+    skip_triggers: bool = False,
+    progress: Progress | None = None,
+    report: ImportReport | None = None,
 ) -> ImportReport:
-    """Accepts the good rows; reports the bad ones by line. `progress` hears how many bytes were read.
+    """Accepts the good rows; reports the bad ones by line. `progress` hears how many bytes were read;
+    `report`, when given, is the one that is filled, so that it can be read meanwhile.
 
     Raises 400 when the file is no CSV with an `event_type` column; rows before a place that cannot be
     read are in by then, and the error says which line it is.
     """
-    importer = _Importer(accept, skip_triggers)
+    importer = _Importer(accept, skip_triggers, ImportReport() if report is None else report)
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     records = _Records()
     try:
@@ -159,10 +164,10 @@ def _ends_inside(line: str, inside: bool) -> bool:
 class _Importer:
     """Turns records into events and hands them on in groups."""
 
-    def __init__(self, accept: Accept, skip_triggers: bool) -> None:
+    def __init__(self, accept: Accept, skip_triggers: bool, report: ImportReport) -> None:
         self._accept, self._skip_triggers = accept, skip_triggers
         self._columns: list[str] | None = None
-        self._report = ImportReport()
+        self._report = report
         self._waiting: list[tuple[int, IncomingEvent]] = []
 
     async def take(self, line: int, record: list[str] | str) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from leadvibe.pipeline import lead_deletion
+from leadvibe.pipeline import import_job, lead_deletion
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.profiles import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
@@ -82,6 +82,7 @@ JOBS = {
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
     ),
+    "imports": Job("Marks imports as failed whose process died.", timedelta(minutes=1), import_job.fail_stale),
 }
 
 

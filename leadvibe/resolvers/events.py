@@ -1,4 +1,4 @@
-"""Events: ingest, import, lists, and the live stream."""
+"""Events: ingest and lists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from leadvibe.errors import ApiError, bad_request, too_large
 from leadvibe.pipeline.buffer import Receipt
-from leadvibe.pipeline.csv_import import ImportReport, import_csv
 from leadvibe.pipeline.events import IncomingEvent, read_event
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
@@ -51,17 +50,6 @@ async def ingest_events(
     good = [event for event in results if isinstance(event, IncomingEvent)]
     receipts = iter(await context.services.buffer.accept(context.caller.unit_id, good))
     return [result if isinstance(result, ApiError) else next(receipts) for result in results]
-
-
-@operation(Permission.WRITE)
-async def import_events(context: Context, chunks: AsyncIterator[bytes], skip_triggers: bool) -> ImportReport:
-    """Accepts the rows of a CSV file; bad rows are reported by line, the good ones go in."""
-    unit_id = context.caller.unit_id
-
-    async def accept(events: list[IncomingEvent]) -> list[Receipt | ApiError]:
-        return await context.services.buffer.accept(unit_id, events)
-
-    return await import_csv(chunks, accept, skip_triggers)
 
 
 @operation(Permission.READ)

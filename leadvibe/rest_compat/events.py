@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from leadvibe.errors import ApiError, bad_request
 from leadvibe.pipeline.buffer import Receipt
-from leadvibe.resolvers import events
+from leadvibe.resolvers import events, imports
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat.codec import Answer, json_response, read_json
 from leadvibe.rest_compat.leads import Paging
@@ -93,6 +93,7 @@ class Imported(BaseModel):
     imported: int
     errors: int
     problems: list[RowError]
+    job_id: str
 
 
 class EventsQuery(Paging):
@@ -157,12 +158,18 @@ async def _import(context: Context, call: Call) -> Response:
             if not isinstance(file, UploadFile):
                 raise bad_request("The CSV file is missing.", file="is required")
             skip = call.query.skip_triggers or form.get("skip_triggers") == "true"
-            report = await events.import_events(context, _chunks(file), skip)
+            job_id, report = await imports.import_events(context, file.filename or "", _chunks(file), skip)
     except MultiPartException as error:
         raise bad_request(f"The form cannot be read: {error.message}") from None
     problems = [{"line": problem.line, "reason": problem.reason} for problem in report.problems]
     message = f"{report.imported} events imported, {report.errors} rows failed"
-    answer = {"message": message, "imported": report.imported, "errors": report.errors, "problems": problems}
+    answer = {
+        "message": message,
+        "imported": report.imported,
+        "errors": report.errors,
+        "problems": problems,
+        "job_id": job_id,
+    }
     return json_response(answer, 202)
 
 

@@ -10,7 +10,9 @@ from json import JSONDecodeError
 from pathlib import Path
 
 import orjson
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -22,7 +24,7 @@ from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UnsetType
 
-from leadvibe.errors import ApiError, too_large
+from leadvibe.errors import ApiError, too_large, unauthorized
 from leadvibe.schema.context import GraphQLContext
 from leadvibe.schema.root import SCHEMA
 from leadvibe.schema.sockets import SocketHandler
@@ -41,11 +43,17 @@ class Door(GraphQL[GraphQLContext, None]):
         if scope["type"] != "http":
             return await super().__call__(scope, receive, send)
         try:
-            response = await self.run(Request(scope, _bounded(receive)))
+            response = await self.run(await _request(scope, receive))
         except HTTPException as error:
             body = ApiError(error.status_code, "invalid_request", error.reason).body()
             response = Response(orjson.dumps(body), error.status_code, media_type="application/json")
         await response(scope, receive, send)
+
+    async def parse_multipart(self, request: AsyncHTTPRequestAdapter) -> dict[str, str]:
+        try:
+            return await super().parse_multipart(request)
+        except (TypeError, ValueError, LookupError, AttributeError, MultiPartException, StarletteHTTPException):
+            raise HTTPException(400, "The form is not a GraphQL multipart request.") from None
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> GraphQLContext:
         return GraphQLContext.of(request, response if isinstance(response, Response) else None)
@@ -79,6 +87,7 @@ def graphql_routes() -> list[BaseRoute]:
     door = Door(
         SCHEMA,
         subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+        multipart_uploads_enabled=True,
         connection_init_wait_timeout=timedelta(seconds=_INIT_SECONDS),
     )
     return [
@@ -91,6 +100,18 @@ def graphql_routes() -> list[BaseRoute]:
 def sdl() -> str:
     """The schema in GraphQL's schema definition language: what `schema.graphql` holds."""
     return SCHEMA.as_str() + "\n"
+
+
+async def _request(scope: Scope, receive: Receive) -> Request:
+    """The request, with its body bounded. An upload may be of any size, so its sender is verified before it is
+    read; and as a foreign page can send a form but no Authorization header, it can import nothing."""
+    request = Request(scope, receive)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return Request(scope, _bounded(receive))
+    if "authorization" not in request.headers:
+        raise unauthorized()
+    await GraphQLContext.of(request, None).authenticate()
+    return request
 
 
 def _bounded(receive: Receive) -> Receive:

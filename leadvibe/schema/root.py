@@ -20,6 +20,7 @@ from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.explanation import ExplanationQueries
+from leadvibe.schema.jobs import ImportMutations, JobQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
@@ -54,6 +55,7 @@ SCHEMA = _Schema(
         LeadQueries,
         MergeQueries,
         DeletionQueries,
+        JobQueries,
         ExplanationQueries,
         EventQueries,
         EventReads,
@@ -68,6 +70,7 @@ SCHEMA = _Schema(
         "What can be done.",
         EventMutations,
         EventDeletions,
+        ImportMutations,
         LeadMutations,
         MergeMutations,
         DeletionMutations,

@@ -12,6 +12,7 @@ import strawberry
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, ScoreChange
 from leadvibe.live.events import Subscription as Messages
 from leadvibe.resolvers import live
+from leadvibe.schema import jobs
 from leadvibe.schema.context import Info
 from leadvibe.schema.events import Event
 from leadvibe.schema.fields import subscription
@@ -68,6 +69,11 @@ class Subscription:
     async def event_ingested(self, info: Info, after: After = None) -> AsyncGenerator[IngestedEvent, None]:
         """Each event that was processed, scored or not, except those of hidden types."""
         return _ingested_events(await _messages(info, after))
+
+    @subscription
+    async def job_progress(self, info: Info, id: jobs.JobId) -> AsyncGenerator[jobs.Job, None]:
+        """A job as it is, and again as it goes on, about every second; ends when the job has ended."""
+        return await jobs.progress(info, id)
 
 
 async def _messages(info: Info, after: str | None) -> AbstractAsyncContextManager[Messages]:

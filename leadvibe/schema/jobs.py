@@ -1,0 +1,106 @@
+"""Jobs: importing a file, and how far work is that outlives its request."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from starlette.datastructures import UploadFile
+from strawberry.file_uploads import Upload
+
+from leadvibe.errors import bad_request
+from leadvibe.resolvers import imports, jobs
+from leadvibe.schema.context import Info
+from leadvibe.schema.fields import field
+from leadvibe.schema.lead_deletion import JobStatus
+from leadvibe.schema.scalars import BigInt
+from leadvibe.store import tables
+
+_CHUNK = 256 * 1024
+
+JobId = Annotated[strawberry.ID, strawberry.argument(description="The job.")]
+
+
+@strawberry.type(description="Why a row of a file did not go in.")
+class RowProblem:
+    line: int = strawberry.field(description="The line of the file at which the row begins.")
+    reason: str = strawberry.field(description="What is wrong with it.")
+
+
+@strawberry.type(description="Work that outlives its request.")
+class Job:
+    id: strawberry.ID = strawberry.field(description="Its id.")
+    kind: str = strawberry.field(description="What is done: import, lead_deletion.")
+    subject: str = strawberry.field(description="What it is about: the name of a file, the id of a lead.")
+    status: JobStatus = strawberry.field(description="How far it is.")
+    done: BigInt = strawberry.field(description="How much is done: rows imported, events deleted.")
+    failed: BigInt = strawberry.field(description="How many rows failed.")
+    problems: list[RowProblem] = strawberry.field(description="The first rows that failed.")
+    error: str | None = strawberry.field(description="Why the job failed.")
+    created_at: datetime = strawberry.field(description="When it was asked for.")
+    updated_at: datetime = strawberry.field(description="When it last went on.")
+
+    @classmethod
+    def of(cls, row: tables.JobRecord) -> Job:
+        return cls(
+            id=strawberry.ID(row.job_id),
+            kind=row.kind,
+            subject=row.subject,
+            status=JobStatus(row.status),
+            done=BigInt(row.done),
+            failed=BigInt(row.failed),
+            problems=[RowProblem(**problem) for problem in row.problems],
+            error=row.error,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+
+@strawberry.type
+class JobQueries:
+    @field
+    async def job(self, info: Info, id: JobId) -> Job | None:
+        """How far a job is, also long after its end; null, with `not_found`, when there is none of this id."""
+        return Job.of(await jobs.get_job(info.context, id))
+
+
+@strawberry.type
+class ImportMutations:
+    @field
+    async def import_events(
+        self,
+        info: Info,
+        file: Annotated[Upload, strawberry.argument(description="CSV with a header row, as multipart/form-data.")],
+        skip_triggers: Annotated[bool, strawberry.argument(description="Fire no triggers for these events.")] = False,
+    ) -> Job | None:
+        """Begins to import events from a CSV file; `job` and `jobProgress` tell how far it is."""
+        if not isinstance(file, UploadFile):
+            raise bad_request("Send the file by the GraphQL multipart request specification.", file="must be a file")
+        name = file.filename or ""
+        return Job.of(await imports.import_events_in_background(info.context, name, _opened(file), skip_triggers))
+
+
+async def progress(info: Info, job_id: str) -> AsyncGenerator[Job, None]:
+    """The messages of `jobProgress`; `not_found` before the first of them."""
+    return _progress(await jobs.follow_job(info.context, job_id))
+
+
+async def _progress(rows: AsyncIterator[tables.JobRecord]) -> AsyncGenerator[Job, None]:
+    async for row in rows:
+        yield Job.of(row)
+
+
+@asynccontextmanager
+async def _opened(file: UploadFile) -> AsyncIterator[AsyncIterator[bytes]]:
+    try:
+        yield _chunks(file)
+    finally:
+        await file.close()
+
+
+async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(_CHUNK):
+        yield chunk
