@@ -110,7 +110,7 @@ def lead_body(lead: Lead, org_id: str) -> dict[str, Any]:
 def _account_body(account: Account | None) -> dict[str, Any]:
     if account is None:
         return {}
-    return account.model_dump(exclude={"unit_id", "account_metadata"}) | {"metadata": account.account_metadata}
+    return account.model_dump(include=set(AccountBody.model_fields)) | {"metadata": account.account_metadata}
 
 
 async def _account_of(context: Context, lead: Lead) -> Account | None:

@@ -127,7 +127,7 @@ class Lane(TenantRow, table=True):
     `last_seq`: arrival number of the last event scored. `config_version`: raised by every change
     of scoring configuration. `lead_count`: leads that are neither merged away nor being deleted.
     `profile_version`: raised by every change of profile rules; `profile_done`: the one that all leads'
-    profile scores are made with.
+    profile scores are made with. `account_version` and `account_done` say the same of account scores.
     """
 
     __tablename__ = "lanes"
@@ -138,6 +138,8 @@ class Lane(TenantRow, table=True):
     lead_count: int = Field(default=0, sa_type=BigInteger)
     profile_version: int = Field(default=0, sa_type=BigInteger)
     profile_done: int = Field(default=0, sa_type=BigInteger)
+    account_version: int = Field(default=0, sa_type=BigInteger)
+    account_done: int = Field(default=0, sa_type=BigInteger)
 
 
 class ConfigRow(TenantRow):
@@ -255,6 +257,13 @@ class Lead(TenantRow, table=True):
         Index("leads_by_last_event", "unit_id", "last_event_at"),
         Index("leads_by_lower_id", "unit_id", text("lower(lead_id) text_pattern_ops")),
         Index("leads_merged", "unit_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
+        Index(
+            "leads_by_account",
+            "unit_id",
+            "account_id",
+            text("score DESC"),
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
         TENANT,
     )
 
@@ -298,16 +307,23 @@ class LeadAlias(TenantRow, table=True):
 
 
 class Account(TenantRow, table=True):
-    """A company whose people are leads."""
+    """A company whose people are leads. `account_score` is the score of the primary account ruleset,
+    `account_scores` all by ruleset."""
 
     __tablename__ = "accounts"
-    __table_args__ = TENANT
+    __table_args__ = (
+        Index("accounts_by_domain", "unit_id", "domain", unique=True, postgresql_where=text("domain IS NOT NULL")),
+        Index("accounts_by_created", "unit_id", "created_at"),
+        TENANT,
+    )
 
     account_id: str = Field(primary_key=True)
     org_id: str
     domain: str | None = None
     name: str | None = None
     account_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
+    account_score: int = Field(default=0, sa_type=BigInteger)
+    account_scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     created_at: datetime = _stamp("When the account was made.")
     updated_at: datetime = _stamp("When the account last changed.")
 
