@@ -34,17 +34,18 @@ async def _stream(context: Context, call: Call) -> StreamingResponse:
     stream = await live.open_stream(context, call.query.ouId, after)
     if after is not None:
         Cursor.parse(after)  # 400 now: once the stream has begun it is too late for a status
-    return StreamingResponse(_frames(stream), media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(stream_frames(stream), media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _frames(stream: Stream) -> AsyncIterator[bytes]:
+async def stream_frames(stream: Stream, keep_alive_seconds: float = _KEEP_ALIVE_SECONDS) -> AsyncIterator[bytes]:
+    """The bytes of an open stream; whenever nothing else came for so long, a comment."""
     async with stream.messages as subscription:
         yield _RETRY
         waiting = asyncio.ensure_future(anext(subscription))
         try:
             while True:
                 # Not wait_for: it would cancel the subscription when the time is up.
-                await asyncio.wait({waiting}, timeout=_KEEP_ALIVE_SECONDS)
+                await asyncio.wait({waiting}, timeout=keep_alive_seconds)
                 if not waiting.done():
                     yield _KEEP_ALIVE
                     continue

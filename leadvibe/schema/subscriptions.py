@@ -16,6 +16,7 @@ from leadvibe.schema import jobs
 from leadvibe.schema.context import Info
 from leadvibe.schema.events import Event
 from leadvibe.schema.fields import subscription
+from leadvibe.schema.lead_changes import LeadChange, lead_changes
 from leadvibe.schema.scalars import BigInt
 
 After = Annotated[
@@ -69,6 +70,19 @@ class Subscription:
     async def event_ingested(self, info: Info, after: After = None) -> AsyncGenerator[IngestedEvent, None]:
         """Each event that was processed, scored or not, except those of hidden types."""
         return _ingested_events(await _messages(info, after))
+
+    @subscription
+    async def lead_changed(
+        self,
+        info: Info,
+        lead_ids: Annotated[
+            list[strawberry.ID] | None, strawberry.argument(description="Only these leads; default: all of the unit.")
+        ] = None,
+        after: After = None,
+    ) -> AsyncGenerator[LeadChange, None]:
+        """Each event that changed a lead's engagement score, one message for each event."""
+        wanted = None if lead_ids is None else frozenset(lead_ids)
+        return lead_changes(info, await _messages(info, after), wanted)
 
     @subscription
     async def job_progress(self, info: Info, id: jobs.JobId) -> AsyncGenerator[jobs.Job, None]:
