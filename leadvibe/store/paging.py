@@ -35,7 +35,10 @@ class SortKey:
 
     @property
     def clause(self) -> Any:
-        return self.column.desc().nulls_last() if self.descending else self.column.asc()
+        if not self.descending:
+            return self.column.asc()
+        # Of a column without nulls an index has no "nulls last", and would not be used for it.
+        return self.column.desc().nulls_last() if self.column.nullable else self.column.desc()
 
 
 def encode_cursor(values: Sequence[Any]) -> str:

@@ -21,6 +21,15 @@ LIFE = timedelta(days=90)
 _OVERLAP = timedelta(hours=2)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
+# As many are looked at with one statement. The first one of an empty table is planned as if it stayed empty, and
+# may read all that it writes once for each lead; the next ones know better.
+_LEADS_AT_ONCE = 1_000
+
+_CHANGED = """
+    SELECT l.lead_id FROM leads l
+    WHERE l.unit_id = $1 AND l.lead_id > $2 AND l.updated_at > $3 AND l.merged_into IS NULL AND NOT l.deleting
+    ORDER BY l.lead_id LIMIT $4
+"""
 _TAKE = """
     INSERT INTO score_snapshots AS s (unit_id, lead_id, ruleset_id, snapshot_at, score)
     SELECT l.unit_id, l.lead_id, r.ruleset_id, $2, CAST(r.score AS bigint)
@@ -31,7 +40,7 @@ _TAKE = """
         WHERE p.unit_id = $1 AND p.lead_id = l.lead_id AND p.ruleset_id = r.ruleset_id
         ORDER BY p.snapshot_at DESC LIMIT 1
     ) latest ON true
-    WHERE l.unit_id = $1 AND l.updated_at > $3 AND l.merged_into IS NULL AND NOT l.deleting
+    WHERE l.unit_id = $1 AND l.lead_id = ANY($3::text[]) AND l.merged_into IS NULL AND NOT l.deleting
       AND (latest.snapshot_at IS NULL OR (latest.snapshot_at < $4 AND latest.score <> CAST(r.score AS bigint)))
     ON CONFLICT (unit_id, lead_id, ruleset_id, snapshot_at) DO NOTHING
 """
@@ -47,11 +56,17 @@ _FORGET = """
 
 async def take(pool: Pool[Record], unit_id: str, now: datetime) -> int:
     """Writes the scores of the unit's leads that differ from their latest snapshot, none twice in a clock
-    hour; the number written."""
-    last = await pool.fetchval("SELECT max(snapshot_at) FROM score_snapshots WHERE unit_id = $1", unit_id)
-    since = _LONG_AGO if last is None else last - _OVERLAP
+    hour; the number written. One transaction: what is looked at next time depends on the whole being there."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    return _count(await pool.execute(_TAKE, unit_id, now, since, hour))
+    taken, after = 0, ""
+    async with pool.acquire() as connection, connection.transaction():
+        last = await connection.fetchval("SELECT max(snapshot_at) FROM score_snapshots WHERE unit_id = $1", unit_id)
+        since = _LONG_AGO if last is None else last - _OVERLAP
+        while rows := await connection.fetch(_CHANGED, unit_id, after, since, _LEADS_AT_ONCE):
+            lead_ids = [row["lead_id"] for row in rows]
+            taken += _count(await connection.execute(_TAKE, unit_id, now, lead_ids, hour))
+            after = lead_ids[-1]
+    return taken
 
 
 async def forget(pool: Pool[Record], unit_id: str, now: datetime) -> int:
