@@ -59,6 +59,7 @@ class OrgUnit(SQLModel, table=True):
     external_ref: str | None = Field(default=None, description="Id of this unit in an outside system.")
     is_default: bool = False
     session_timeout_minutes: int = Field(default=30, description="Idle minutes that end a session.")
+    surge_triggers_enabled: bool = Field(default=False, description="Whether surge triggers detect anything.")
     created_at: datetime = _stamp("When the unit was made.")
 
 
@@ -357,10 +358,38 @@ class ScoreSnapshot(TenantRow, table=True):
     score: int = Field(sa_type=BigInteger)
 
 
-class JobRecord(TenantRow, table=True):
-    """Work that outlives its request: an import, the deletion of a lead.
+class SurgeEvent(TenantRow, table=True):
+    """A lead had as many events within a trigger's window as that asks for.
 
-    `status` is pending, running, completed or failed. `subject`: what it is about (a file's name, a
+    `seq`: the event that made it so; `detected_at`: the time of that event. `event_count`: the lead's events in
+    the window that ends there. `event_type`: what the trigger counts, null is any. `snapshot`: {channel,
+    source, score} at that event.
+    """
+
+    __tablename__ = "surge_events"
+    __table_args__ = (
+        Index("surge_events_by_time", "unit_id", "detected_at", "surge_event_id"),
+        Index("surge_events_by_lead", "unit_id", "lead_id", "trigger_id", "detected_at"),
+        Index("surge_events_by_seq", "unit_id", "seq"),
+        TENANT,
+    )
+
+    surge_event_id: str = Field(primary_key=True)
+    seq: int = Field(sa_type=BigInteger)
+    trigger_id: str
+    lead_id: str
+    event_type: str | None = None
+    event_count: int = Field(sa_type=BigInteger)
+    window_seconds: int = Field(sa_type=BigInteger)
+    detected_at: datetime = _time()
+    snapshot: Json = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class JobRecord(TenantRow, table=True):
+    """Work that outlives its request: an import, the deletion of a lead, rescoring a unit.
+
+    `status` is pending, running, completed, failed or cancelled. `last_subject`: the last lead of a rescoring
+    that is done; the work is taken up behind it. `subject`: what it is about (a file's name, a
     lead's id). `problems`: the first rows that failed, as {line, reason}. `up_to_seq`: the last event, in
     the order of arrival, that a deletion is about.
     """
@@ -380,6 +409,7 @@ class JobRecord(TenantRow, table=True):
     failed: int = Field(default=0, sa_type=BigInteger)
     total: int | None = Field(default=None, sa_type=BigInteger)
     up_to_seq: int | None = Field(default=None, sa_type=BigInteger)
+    last_subject: str | None = None
     problems: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
     error: str | None = None
     created_by: str | None = None
