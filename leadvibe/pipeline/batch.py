@@ -11,13 +11,15 @@ from typing import Any
 from asyncpg import Record
 
 from leadvibe.ids import new_id
-from leadvibe.pipeline import profiles
+from leadvibe.pipeline import accounts, fit
 from leadvibe.pipeline.channels import channel_of
 from leadvibe.scoring.engine import apply
+from leadvibe.scoring.free_mail import company_domain
 from leadvibe.scoring.model import Event, UnitConfig
 from leadvibe.scoring.velocity import neighbours
 from leadvibe.store import event_log, lead_state
 from leadvibe.store.event_log import DayCount
+from leadvibe.store.fit_state import PROFILE
 from leadvibe.store.lead_state import AliasKey, BatchLead
 from leadvibe.store.queue import AnyConnection
 
@@ -60,6 +62,14 @@ class People:
                 self.aliases[kind, normal] = lead.lead_id
                 self.new_aliases[kind, normal] = raw, lead.lead_id
 
+    def new_domains(self) -> dict[str, str]:
+        """The company that a lead's first new e-mail address tells: lead → domain."""
+        domains: dict[str, str] = {}
+        for (kind, normal), (_, lead_id) in self.new_aliases.items():
+            if kind == "email" and (domain := company_domain(normal)):
+                domains.setdefault(lead_id, domain)
+        return domains
+
 
 async def load_history(
     connection: AnyConnection, unit_id: str, config: UnitConfig, rows: Sequence[Row], people: People
@@ -88,11 +98,13 @@ async def load_history(
 class Aftermath:
     """What a batch leaves to be written, beside its events and the people it changed: how many events of
     which day, type and channel it has, how many leads are new, what of its events is to be mapped to
-    properties (lead → metadata in order), and which earlier events no longer count (seq → time)."""
+    properties (lead → metadata in order) or tells of accounts ((lead, metadata) in order), and which earlier
+    events no longer count (seq → time)."""
 
     counts: Counter[DayCount] = field(default_factory=Counter)
     new_leads: int = 0
     heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    of_accounts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taken_back: dict[int, datetime] = field(default_factory=dict)
 
     @property
@@ -112,6 +124,7 @@ def score(
     """Scores the events in their order and yields each as its row of the log, numbered from
     `last_seq` + 1 on. Pure but for new ids."""
     sources = frozenset(each.source for each in config.profile.mappings)
+    of_accounts = accounts.telling_keys(config.account)
     for seq, row in enumerate(rows, last_seq + 1):
         event_type, occurred_at, metadata = row["event_type"], row["occurred_at"], row["metadata"]
         lead = people.lead_of(row)
@@ -125,6 +138,8 @@ def score(
             aftermath.taken_back[past.seq] = past.at
         if sources and reason is None and not observed and not sources.isdisjoint(metadata):
             aftermath.heard.setdefault(lead.lead_id, []).append(metadata)
+        if of_accounts and reason is None and not observed and not of_accounts.isdisjoint(metadata):
+            aftermath.of_accounts.append((lead.lead_id, metadata))
         channel = channel_of(event_type, metadata)
         aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
@@ -160,9 +175,13 @@ async def score_and_save(
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
     if aftermath.heard:
-        await profiles.take_in(connection, unit_id, config.profile, aftermath.heard, now)
+        await fit.take_in(connection, PROFILE, unit_id, config.profile, aftermath.heard, now)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
+    if config.account is not None:
+        domains = people.new_domains()
+        if aftermath.of_accounts or domains:
+            await accounts.take_in(connection, unit_id, config.account, aftermath.of_accounts, domains, now)
     if aftermath.taken_back:
         taken = [(at, seq) for seq, at in aftermath.taken_back.items()]
         await event_log.mark_taken_back(connection, unit_id, taken)

@@ -14,7 +14,7 @@ import asyncpg
 
 from leadvibe.errors import not_found
 from leadvibe.ids import new_id
-from leadvibe.pipeline.profiles import rescore_profiles
+from leadvibe.pipeline.fit import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
 from leadvibe.store import deletion, event_log, queue
 from leadvibe.store.database import Database

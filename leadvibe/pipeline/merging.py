@@ -12,7 +12,7 @@ from asyncpg import Record
 
 from leadvibe.errors import bad_request, not_found
 from leadvibe.ids import new_id
-from leadvibe.pipeline.profiles import rescore_profiles
+from leadvibe.pipeline.fit import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
 from leadvibe.scoring.model import LEAD_MERGED
 from leadvibe.store import decay_state, event_log, merging, queue

@@ -12,9 +12,10 @@ import asyncpg
 
 from leadvibe.pipeline import import_job, lead_deletion
 from leadvibe.pipeline.decay import decay
-from leadvibe.pipeline.profiles import rescore_outdated
+from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.store.database import Database
+from leadvibe.store.fit_state import ACCOUNT, PROFILE
 from leadvibe.store.partitions import make_partitions, months_ahead
 
 # Decision: idempotency keys live at least 7 days.
@@ -70,12 +71,17 @@ async def _decay(database: Database, now: datetime) -> str:
 
 
 async def _profiles(database: Database, now: datetime) -> str:
-    return f"{await rescore_outdated(database, now)} leads have another profile score."
+    return f"{await rescore_outdated(database, PROFILE, now)} leads have another profile score."
+
+
+async def _accounts(database: Database, now: datetime) -> str:
+    return f"{await rescore_outdated(database, ACCOUNT, now)} accounts have another score."
 
 
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
     "profiles": Job("Rescores profiles whose rules changed.", timedelta(seconds=5), _profiles),
+    "accounts": Job("Rescores accounts whose rules changed.", timedelta(seconds=5), _accounts),
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),

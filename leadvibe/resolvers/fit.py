@@ -23,7 +23,7 @@ from leadvibe.store.config_tables import (
     ProfileRule,
     ProfileRuleset,
 )
-from leadvibe.store.lanes import outdate_profiles
+from leadvibe.store.lanes import outdate_fit
 from leadvibe.store.tables import Organisation
 
 
@@ -37,7 +37,11 @@ async def needs_abm(session: AsyncSession, caller: Caller, equals: dict[str, Any
 
 
 async def _outdates_profiles(session: AsyncSession, caller: Caller, row: Any) -> None:
-    await outdate_profiles(session, row.unit_id)
+    await outdate_fit(session, row.unit_id, "profile")
+
+
+async def _outdates_accounts(session: AsyncSession, caller: Caller, row: Any) -> None:
+    await outdate_fit(session, row.unit_id, "account")
 
 
 def _ruleset_family(noun: str, row: type[Any], rule: type[Any], changed: Check[Any], gate: Gate | None) -> Family[Any]:
@@ -84,13 +88,13 @@ PROFILE_RULES = _rule_family(
 PROFILE_MAPPINGS = _mapping_family("profile_mapping", ProfileMapping, "profile_property", gate=None)
 
 ACCOUNT_RULESETS = _ruleset_family(
-    "account_ruleset", AccountRuleset, AccountRule, changed=nothing_to_check, gate=needs_abm
+    "account_ruleset", AccountRuleset, AccountRule, changed=_outdates_accounts, gate=needs_abm
 )
 ACCOUNT_RULES = _rule_family(
     "account_rule",
     AccountRule,
     "account_property",
-    changed=nothing_to_check,
+    changed=_outdates_accounts,
     gate=inside(ACCOUNT_RULESETS, "ruleset_id", needs_abm),
 )
 ACCOUNT_MAPPINGS = _mapping_family("account_mapping", AccountMapping, "account_property", gate=needs_abm)

@@ -107,7 +107,7 @@ def _checked(metadata: Any) -> dict[str, Any]:
 
 async def _rescore(session: AsyncSession, lead: Lead) -> None:
     """Brings the lead's profile scores to its metadata; under the lane no rule changes meanwhile."""
-    config = await unit_config.load_profile(await driver(session), lead.unit_id)
+    config = await unit_config.load_fit(await driver(session), lead.unit_id, "profile")
     lead.profile_scores = fit_scores(config, lead.lead_metadata)
     lead.profile_score = lead.profile_scores.get(config.primary_ruleset_id or "", 0)
 

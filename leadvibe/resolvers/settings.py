@@ -16,7 +16,7 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.scoring.model import DECAY, NOTES, Scope
 from leadvibe.scoring.surge import CUSTOM_CAP, IDLE_SECONDS, PRESETS, STANDARD
 from leadvibe.store import event_types
-from leadvibe.store.lanes import hold_lane, outdate_profiles
+from leadvibe.store.lanes import hold_lane, outdate_fit
 from leadvibe.store.tables import EventType, Organisation, OrgUnit, SurgePolicyRow
 
 # Types that only the server makes; their events are no mistake of a client that one would want to remove.
@@ -107,12 +107,12 @@ async def update_scoring_settings(context: Context, changes: ScoringChanges) -> 
     if of_organisation and caller.org_role != "admin":
         raise forbidden(f"Only an admin of the organization may change {' and '.join(sorted(of_organisation))}.")
     async with context.services.database.session() as session, session.begin():
-        # Whether scores may be negative is part of every unit's configuration.
+        # Both are part of every unit's configuration.
         units = await session.exec(select(OrgUnit.unit_id).where(OrgUnit.org_id == caller.org_id))
         for unit_id in sorted(units.all()) if of_organisation else [caller.unit_id]:
             await hold_lane(session, unit_id)
             if "allow_negative_scores" in given:
-                await outdate_profiles(session, unit_id)
+                await outdate_fit(session, unit_id, "profile", "account")
         organisation, unit = await _places(session, caller)
         for name, value in given.items():
             setattr(organisation if name in of_organisation else unit, name, value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
+Surface = Literal["profile", "account"]
 UpdateBehavior = Literal["always_latest", "set_once", "append"]
 
 # What `append` keeps, newest last.

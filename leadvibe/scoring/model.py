@@ -87,6 +87,7 @@ class UnitConfig:
 
     `rulesets`: the active engagement rulesets. `filters`: velocity filters by event type.
     `ceilings`: event types whose scope is not `activate`; a hidden type stands here as `observe`.
+    `account`: None while account-based scoring is off.
     """
 
     rulesets: tuple[Ruleset, ...]
@@ -96,6 +97,7 @@ class UnitConfig:
     ceilings: dict[str, Scope] = field(default_factory=dict)
     primary_ruleset_id: str | None = None
     profile: FitConfig = field(default_factory=FitConfig)
+    account: FitConfig | None = None
 
 
 class Event(NamedTuple):

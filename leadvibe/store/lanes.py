@@ -6,6 +6,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.scoring.fit import Surface
 from leadvibe.store.tables import Lane
 
 
@@ -24,7 +25,8 @@ async def lock_lane(session: AsyncSession, unit_id: str) -> Lane:
     return (await session.exec(select(Lane).where(Lane.unit_id == unit_id).with_for_update())).one()
 
 
-async def outdate_profiles(session: AsyncSession, unit_id: str) -> None:
-    """Says that the unit's profile scores must be made anew; a scheduled job does it."""
-    statement = update(Lane).where(col(Lane.unit_id) == unit_id).values(profile_version=Lane.profile_version + 1)
-    await session.exec(statement)
+async def outdate_fit(session: AsyncSession, unit_id: str, *surfaces: Surface) -> None:
+    """Says that the unit's profile or account scores must be made anew; a scheduled job does it."""
+    versions = [f"{surface}_version" for surface in surfaces]
+    raised = {version: getattr(Lane, version) + 1 for version in versions}
+    await session.exec(update(Lane).where(col(Lane.unit_id) == unit_id).values(**raised))

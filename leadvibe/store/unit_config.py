@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from leadvibe.scoring.fit import FieldMapping, FitConfig, FitRule, FitRuleset
+from leadvibe.scoring.fit import FieldMapping, FitConfig, FitRule, FitRuleset, Surface
 from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, UnitConfig, VelocityFilter
 from leadvibe.scoring.surge import STANDARD
 from leadvibe.store.queue import AnyConnection
@@ -18,26 +18,28 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         """,
         unit_id,
     )
+    allow_negative_scores, abm_enabled = await _switches(connection, unit_id)
     return UnitConfig(
         rulesets=await _rulesets(connection, unit_id, [row for row in rulesets if row["active"]]),
         filters=await _filters(connection, unit_id),
         surge=await _surge(connection, unit_id),
-        allow_negative_scores=await _allow_negative(connection, unit_id),
+        allow_negative_scores=allow_negative_scores,
         ceilings=await _ceilings(connection, unit_id),
         primary_ruleset_id=next((row["ruleset_id"] for row in rulesets if row["is_primary"]), None),
-        profile=await load_profile(connection, unit_id),
+        profile=await load_fit(connection, unit_id, "profile"),
+        account=await load_fit(connection, unit_id, "account") if abm_enabled else None,
     )
 
 
-async def load_profile(connection: AnyConnection, unit_id: str) -> FitConfig:
-    """The enabled profile rulesets and the mappings."""
+async def load_fit(connection: AnyConnection, unit_id: str, surface: Surface) -> FitConfig:
+    """The enabled rulesets of profiles or accounts, and the mappings."""
     rulesets = await connection.fetch(
-        "SELECT id, is_primary, enabled FROM profile_rulesets WHERE unit_id = $1 ORDER BY created_at, id", unit_id
+        f"SELECT id, is_primary, enabled FROM {surface}_rulesets WHERE unit_id = $1 ORDER BY created_at, id", unit_id
     )
     rules: dict[str, list[FitRule]] = {row["id"]: [] for row in rulesets if row["enabled"]}
     for row in await connection.fetch(
-        """
-        SELECT id, ruleset_id, profile_property, condition, comparison_value, weight FROM profile_rules
+        f"""
+        SELECT id, ruleset_id, {surface}_property, condition, comparison_value, weight FROM {surface}_rules
         WHERE unit_id = $1 ORDER BY id
         """,
         unit_id,
@@ -46,17 +48,18 @@ async def load_profile(connection: AnyConnection, unit_id: str) -> FitConfig:
         if ruleset_id in rules:
             rules[ruleset_id].append(FitRule(rule_id, *fields))
     mappings = await connection.fetch(
-        """
-        SELECT source_field, profile_property, update_behavior FROM profile_mappings
+        f"""
+        SELECT source_field, {surface}_property, update_behavior FROM {surface}_mappings
         WHERE unit_id = $1 ORDER BY created_at, id
         """,
         unit_id,
     )
+    allow_negative_scores, _ = await _switches(connection, unit_id)
     return FitConfig(
         rulesets=tuple(FitRuleset(ruleset_id, tuple(of)) for ruleset_id, of in rules.items()),
         mappings=tuple(FieldMapping(*row) for row in mappings),
         primary_ruleset_id=next((row["id"] for row in rulesets if row["is_primary"]), None),
-        allow_negative_scores=await _allow_negative(connection, unit_id),
+        allow_negative_scores=allow_negative_scores,
     )
 
 
@@ -97,16 +100,17 @@ async def _surge(connection: AnyConnection, unit_id: str) -> SurgePolicy:
     return SurgePolicy(row["mode"], bands, row["idle_reset_seconds"], row["multiplier_cap"])
 
 
-async def _allow_negative(connection: AnyConnection, unit_id: str) -> bool:
-    return bool(
-        await connection.fetchval(
-            """
-            SELECT o.allow_negative_scores FROM org_units u JOIN organisations o ON o.org_id = u.org_id
-            WHERE u.unit_id = $1
-            """,
-            unit_id,
-        )
+async def _switches(connection: AnyConnection, unit_id: str) -> tuple[bool, bool]:
+    """What holds for the unit's whole organisation: allow_negative_scores, abm_enabled."""
+    row = await connection.fetchrow(
+        """
+        SELECT o.allow_negative_scores, o.abm_enabled FROM org_units u JOIN organisations o ON o.org_id = u.org_id
+        WHERE u.unit_id = $1
+        """,
+        unit_id,
     )
+    assert row is not None, "a unit has an organisation"
+    return row["allow_negative_scores"], row["abm_enabled"]
 
 
 async def _ceilings(connection: AnyConnection, unit_id: str) -> dict[str, Scope]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from leadvibe.pipeline.profiles import rescore_outdated
+from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.store.database import Database
+from leadvibe.store.fit_state import PROFILE
 from tests.rest_compat.conftest import Org, Scoring
 
 SETS = "/profile-scoring/rulesets"
@@ -57,8 +58,8 @@ async def test_a_change_of_the_rules_rescores_the_leads_in_the_background(
     body = {"profile_property": "country", "condition": "equals", "comparison_value": "no", "weight": 5}
     rule = (await acme.http.post(f"{SETS}/{fit}/rules", json=body)).json()
     assert await scores(acme) == {fit: 30}
-    assert await rescore_outdated(database, datetime.now(UTC)) == 1
-    assert await rescore_outdated(database, datetime.now(UTC)) == 0, "all is up to date"
+    assert await rescore_outdated(database, PROFILE, datetime.now(UTC)) == 1
+    assert await rescore_outdated(database, PROFILE, datetime.now(UTC)) == 0, "all is up to date"
     assert (await scores(acme), await scores(rival)) == ({fit: 35}, {})
     for path, changes, expected in (
         (f"{SETS}/{fit}/rules/{rule['id']}", {"weight": 7}, {fit: 37}),
@@ -66,7 +67,7 @@ async def test_a_change_of_the_rules_rescores_the_leads_in_the_background(
         (f"{SETS}/{fit}", {"enabled": True}, {fit: 37}),
     ):
         assert (await acme.http.put(path, json=changes)).status_code == 200
-        await rescore_outdated(database, datetime.now(UTC))
+        await rescore_outdated(database, PROFILE, datetime.now(UTC))
         assert await scores(acme) == expected
 
 
@@ -74,7 +75,7 @@ async def test_a_change_while_leads_are_rescored_is_not_forgotten(acme: Org, fit
     await acme.http.post("/leads", json={"id": "ld_1", "metadata": {"title": "VP"}})
     await database.pool.execute("UPDATE lanes SET profile_version = profile_version + 1")
     before = await database.pool.fetchval("SELECT profile_version FROM lanes WHERE unit_id = $1", acme.made.unit_id)
-    await rescore_outdated(database, datetime.now(UTC))
+    await rescore_outdated(database, PROFILE, datetime.now(UTC))
     assert before == await database.pool.fetchval(
         "SELECT profile_done FROM lanes WHERE unit_id = $1", acme.made.unit_id
     )
