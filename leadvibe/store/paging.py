@@ -34,11 +34,16 @@ class SortKey:
     descending: bool = True
 
     @property
+    def nullable(self) -> bool:
+        """Whether it can be null; what a query computes to sort by never is."""
+        return getattr(self.column, "nullable", False)
+
+    @property
     def clause(self) -> Any:
         if not self.descending:
             return self.column.asc()
         # Of a column without nulls an index has no "nulls last", and would not be used for it.
-        return self.column.desc().nulls_last() if self.column.nullable else self.column.desc()
+        return self.column.desc().nulls_last() if self.nullable else self.column.desc()
 
 
 def encode_cursor(values: Sequence[Any]) -> str:
@@ -76,7 +81,7 @@ def behind(keys: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool
         for i in range(len(keys))
     ]
     first, value = keys[0], values[0]
-    if value is None or first.column.nullable:
+    if value is None or first.nullable:
         return or_(*cases)
     return and_(first.column <= value if first.descending else first.column >= value, or_(*cases))
 
@@ -90,4 +95,4 @@ def _after(key: SortKey, value: Any) -> ColumnElement[bool]:
     if value is None:
         return false()
     condition: ColumnElement[bool] = key.column < value if key.descending else key.column > value
-    return or_(condition, key.column.is_(None)) if key.column.nullable else condition
+    return or_(condition, key.column.is_(None)) if key.nullable else condition
