@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, text
+from sqlalchemy import ColumnElement, text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
+from leadvibe.store.grams import fold, wanted_grams
+from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
 from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
 
 
@@ -63,10 +64,11 @@ class LeadOrder(Enum):
 
 
 async def count(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> int:
-    """How many leads the filter lets through. The number of all leads is kept in the lane, and not counted."""
+    """How many leads the filter lets through: kept in the lane for all leads, counted up to MOST_COUNTED,
+    and beyond that what the planner expects."""
     if wanted == LeadFilter():
         return (await session.exec(select(Lane.lead_count).where(Lane.unit_id == unit_id))).first() or 0
-    return (await session.exec(select(func.count()).select_from(Lead).where(*wanted.conditions(unit_id)))).one()
+    return await bounded_count(session, select(Lead.lead_id).where(*wanted.conditions(unit_id)))
 
 
 async def page(
@@ -79,16 +81,19 @@ async def page(
     offset: int = 0,
 ) -> Page[Lead]:
     """`limit` leads behind the cursor `after`, or from `offset` on (the REST pages)."""
-    keys = order.keys
-    query = select(Lead).where(*wanted.conditions(unit_id)).order_by(*(key.clause for key in keys))
+    keys, conditions = order.keys, wanted.conditions(unit_id)
+    total = await count(session, unit_id, wanted)
+    query = select(Lead).where(*conditions)
     if after is not None:
         query = query.where(behind(keys, decode_cursor(after, keys)))
+    elif offset and limit is not None:
+        query = query.where(col(Lead.lead_id).in_(skipping(Lead.lead_id, conditions, keys, offset, limit + 1)))
     if limit is not None:
-        query = query.limit(limit + 1).offset(offset)
-    rows = (await session.exec(query)).all()
+        query = query.limit(limit + 1)
+    rows = (await session.exec(query.order_by(*(key.clause for key in keys)))).all()
     shown = rows if limit is None else rows[:limit]
     cursors = [encode_cursor([getattr(row, key.column.key) for key in keys]) for row in shown]
-    return Page(shown, cursors, len(rows) > len(shown), await count(session, unit_id, wanted))
+    return Page(shown, cursors, len(rows) > len(shown), total)
 
 
 async def lead(session: AsyncSession, unit_id: str, lead_id: str) -> Lead | None:
@@ -150,10 +155,13 @@ _SEARCH = text("""
         WHERE unit_id = :unit_id AND lower(lead_id) LIKE :prefix AND merged_into IS NULL AND NOT deleting
         ORDER BY lead_id LIMIT :most
     ), by_alias AS (
-        SELECT DISTINCT lead_id FROM lead_aliases
-        WHERE unit_id = :unit_id AND lower(raw_value) LIKE :part
-          AND lead_id NOT IN (SELECT lead_id FROM by_id)
-        LIMIT :most
+        SELECT DISTINCT lead_id FROM (
+            SELECT a.lead_id FROM lead_aliases a
+            JOIN leads l ON l.unit_id = :unit_id AND l.lead_id = a.lead_id AND l.merged_into IS NULL AND NOT l.deleting
+            WHERE a.unit_id = :unit_id AND a.grams @> CAST(:grams AS text[]) AND a.folded LIKE :part
+              AND a.lead_id NOT IN (SELECT lead_id FROM by_id)
+            LIMIT :candidates
+        ) c LIMIT :most
     ), found AS (
         SELECT lead_id, 'id' AS match_type FROM by_id
         UNION ALL
@@ -173,8 +181,21 @@ _SEARCH = text("""
 """)
 
 
+# Aliases that are looked at: of a text that very many have, any ten leads will do.
+_CANDIDATES = 200
+
+
 async def search(session: AsyncSession, unit_id: str, q: str, most: int) -> list[Match]:
-    literal = q.lower().replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    values = {"unit_id": unit_id, "prefix": literal + "%", "part": f"%{literal}%", "most": most}
+    """`q` has at least two characters."""
+    folded = fold(q)
+    literal = folded.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    values = {
+        "unit_id": unit_id,
+        "prefix": literal + "%",
+        "part": f"%{literal}%",
+        "grams": wanted_grams(unit_id, folded),
+        "candidates": _CANDIDATES,
+        "most": most,
+    }
     rows = (await session.connection()).execute(_SEARCH, values)
     return [Match(**row) for row in (await rows).mappings()]

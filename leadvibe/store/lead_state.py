@@ -8,6 +8,7 @@ from datetime import datetime
 
 from leadvibe.ids import new_id
 from leadvibe.scoring.model import LeadState, Past
+from leadvibe.store.grams import fold, grams
 from leadvibe.store.queue import AnyConnection
 
 # A chain of merges is followed this far; each step is one query for all leads of a batch.
@@ -178,12 +179,15 @@ async def save_aliases(
 ) -> None:
     """New aliases: (kind, normal value) → (raw value, lead)."""
     keys = sorted(aliases)
+    folded = [fold(aliases[key][0]) for key in keys]
     await connection.execute(
         """
-        INSERT INTO lead_aliases AS a (unit_id, alias_kind, normal_value, raw_value, alias_id, lead_id, created_at)
-        SELECT $1, t.kind, t.value, t.raw, t.alias_id, t.lead_id, $7
-        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) 
-             AS t (kind, value, raw, alias_id, lead_id)
+        INSERT INTO lead_aliases AS a (unit_id, alias_kind, normal_value, raw_value, alias_id, lead_id, created_at,
+                                       folded, grams)
+        SELECT $1, t.kind, t.value, t.raw, t.alias_id, t.lead_id, $7,
+               t.folded, ARRAY(SELECT jsonb_array_elements_text(t.grams -> 'all'))
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $8::text[], $9::jsonb[])
+             AS t (kind, value, raw, alias_id, lead_id, folded, grams)
         ON CONFLICT (unit_id, alias_kind, normal_value) DO NOTHING
         """,
         unit_id,
@@ -193,4 +197,6 @@ async def save_aliases(
         [new_id("al") for _ in keys],
         [aliases[key][1] for key in keys],
         now,
+        folded,
+        [{"all": grams(unit_id, text)} for text in folded],  # a bare list would become a dimension
     )

@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 
 import orjson
 from sqlalchemy import ColumnElement, and_, false, or_
+from sqlmodel import func, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.errors import bad_request
 
@@ -96,3 +98,27 @@ def _after(key: SortKey, value: Any) -> ColumnElement[bool]:
         return false()
     condition: ColumnElement[bool] = key.column < value if key.descending else key.column > value
     return or_(condition, key.column.is_(None)) if key.nullable else condition
+
+
+# A list counts its rows up to here; beyond that it tells about how many there are.
+MOST_COUNTED = 10_000
+
+
+async def bounded_count(session: AsyncSession, rows: Any) -> int:
+    """How many rows a query has: exact up to MOST_COUNTED, and beyond that what the planner expects, but
+    never less."""
+    found = (await session.exec(select(func.count()).select_from(rows.limit(MOST_COUNTED + 1).subquery()))).one()
+    if found <= MOST_COUNTED:
+        return int(found)
+    connection = await session.connection()
+    compiled = rows.compile(connection.sync_connection, compile_kwargs={"render_postcompile": True})
+    values = tuple(compiled.params[name] for name in compiled.positiontup or ())
+    plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled}", values)
+    (root,) = plan.scalar_one()
+    return max(int(root["Plan"]["Plan Rows"]), MOST_COUNTED + 1)
+
+
+def skipping(key: Any, conditions: Sequence[Any], keys: Sequence[SortKey], offset: int, most: int) -> Any:
+    """The keys of the rows of a deep page. The rows before it are skipped in the index, and never read."""
+    query = select(key).where(*conditions).order_by(*(each.clause for each in keys))
+    return query.offset(offset).limit(most)

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Identity, Index, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 from sqlmodel.sql.sqltypes import AutoString
@@ -247,15 +247,20 @@ class EventType(TenantRow, table=True):
     created_at: datetime = _stamp("When the type was first seen or named.")
 
 
+_LATEST = text("last_event_at DESC NULLS LAST")
+# Lists show these leads only; an index that has no others tells by itself where a page begins.
+_SHOWN = text("merged_into IS NULL AND NOT deleting")
+
+
 class Lead(TenantRow, table=True):
     """A person inside one OU. `score` is the primary engagement score, `scores` all by ruleset;
     `profile_score` and `profile_scores` say the same of the fit."""
 
     __tablename__ = "leads"
     __table_args__ = (
-        Index("leads_by_score", "unit_id", text("score DESC"), text("last_event_at DESC NULLS LAST"), "lead_id"),
-        Index("leads_by_created", "unit_id", "created_at"),
-        Index("leads_by_last_event", "unit_id", "last_event_at"),
+        Index("leads_by_score", "unit_id", text("score DESC"), _LATEST, "lead_id", postgresql_where=_SHOWN),
+        Index("leads_by_created", "unit_id", text("created_at DESC"), "lead_id", postgresql_where=_SHOWN),
+        Index("leads_by_last_event", "unit_id", _LATEST, "lead_id", postgresql_where=_SHOWN),
         Index("leads_by_lower_id", "unit_id", text("lower(lead_id) text_pattern_ops")),
         Index("leads_merged", "unit_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
         Index(
@@ -297,11 +302,17 @@ class LeadAlias(TenantRow, table=True):
     """A name by which events find a lead: unique by kind and normalised value."""
 
     __tablename__ = "lead_aliases"
-    __table_args__ = (Index("lead_aliases_by_lead", "unit_id", "lead_id"), TENANT)
+    __table_args__ = (
+        Index("lead_aliases_by_lead", "unit_id", "lead_id"),
+        Index("lead_aliases_by_gram", "grams", postgresql_using="gin"),
+        TENANT,
+    )
 
     alias_kind: str = Field(primary_key=True)
     normal_value: str = Field(primary_key=True)
     raw_value: str
+    folded: str = Field(default="", description="The raw value as searches see it.")
+    grams: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
     alias_id: str
     lead_id: str
     created_at: datetime = _stamp("When the alias was first seen.")

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import event
 
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store import lead_state
 from leadvibe.store.database import Database
-from leadvibe.store.tables import Lead, LeadAlias, Ruleset
+from leadvibe.store.tables import Lead, Ruleset
 from tests.schema.conftest import Server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -148,9 +149,9 @@ async def test_an_unknown_and_a_foreign_lead_look_the_same(
 async def test_leads_are_found_by_id_and_alias(
     server: Server, acme: Bootstrapped, leads: list[str], database: Database
 ) -> None:
-    alias = {"alias_kind": "email", "normal_value": "ada@x.example", "raw_value": "Ada@x.example", "alias_id": "al_1"}
-    async with database.session() as session, session.begin():
-        session.add(LeadAlias(unit_id=acme.unit_id, lead_id="ld_07", **alias))
+    async with database.pool.acquire() as connection:
+        alias = {("email", "ada@x.example"): ("Ada@x.example", "ld_07")}
+        await lead_state.save_aliases(connection, acme.unit_id, alias, datetime.now(UTC))
     search = "query ($q: String!) { searchLeads(q: $q) { id matchType bestAlias engagementLevel } }"
     found = (await server.ask(search, {"q": "ada@"}, as_=acme))["data"]["searchLeads"]
     assert found == [{"id": "ld_07", "matchType": "alias", "bestAlias": "Ada@x.example", "engagementLevel": "Hot"}]

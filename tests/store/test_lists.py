@@ -1,0 +1,108 @@
+"""Lists of large units: deep pages, totals, and search by any piece of an alias."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from leadvibe.store import lead_queries, lead_state, paging
+from leadvibe.store.database import Database
+from leadvibe.store.grams import fold
+from leadvibe.store.lead_queries import LeadFilter, LeadOrder
+from leadvibe.store.tables import Lane, Lead
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+UNIT = "unit_lists"
+
+
+@pytest.fixture
+async def leads(database: Database) -> list[str]:
+    """A hundred leads with ties in score and time, some without events, some that lists do not show."""
+    rows = [
+        Lead(
+            unit_id=UNIT,
+            lead_id=f"ld_{n:03}",
+            score=n % 7,
+            last_event_at=None if n % 5 == 0 else NOW - timedelta(hours=n % 11),
+            last_event_type=("view", "click")[n % 2],
+            created_at=NOW - timedelta(days=n % 13),
+            merged_into="ld_001" if n % 17 == 3 else None,
+            deleting=n % 19 == 5,
+        )
+        for n in range(100)
+    ]
+    shown = [row.lead_id for row in rows if row.merged_into is None and not row.deleting]
+    async with database.session() as session, session.begin():
+        session.add(Lane(unit_id=UNIT, lead_count=len(shown)))
+        session.add_all(rows)
+    return shown
+
+
+@pytest.mark.parametrize("order", LeadOrder)
+@pytest.mark.parametrize("wanted", [LeadFilter(), LeadFilter(min_score=2), LeadFilter(event_type="view")])
+async def test_pages_by_number_make_up_the_whole_list(
+    database: Database, leads: list[str], order: LeadOrder, wanted: LeadFilter
+) -> None:
+    async with database.session() as session:
+        whole = await lead_queries.page(session, UNIT, wanted, order)
+        pages = [await lead_queries.page(session, UNIT, wanted, order, 7, offset=n) for n in range(0, 105, 7)]
+    ids = [row.lead_id for row in whole.rows]
+    assert [row.lead_id for page in pages for row in page.rows] == ids
+    assert {page.total for page in pages} == {len(ids)} == {whole.total}
+    assert [page.has_next for page in pages] == [n + 7 < len(ids) for n in range(0, 105, 7)]
+    if wanted == LeadFilter():
+        assert sorted(ids) == leads
+
+
+async def test_a_total_is_exact_up_to_a_bound_and_about_right_beyond(
+    database: Database, leads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await database.pool.execute("ANALYZE leads")
+    wanted = LeadFilter(min_score=2, created_from=NOW - timedelta(days=30))
+    async with database.session() as session:
+        exact = await lead_queries.count(session, UNIT, wanted)
+        monkeypatch.setattr(paging, "MOST_COUNTED", 10)
+        about = await lead_queries.count(session, UNIT, wanted)
+    assert exact > 10
+    assert exact / 2 < about < exact * 2
+
+
+WORDS = st.text("abAB%_\\é.@", min_size=1, max_size=8)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(aliases=st.lists(WORDS, min_size=1, max_size=12, unique=True), q=st.text("abAB%_\\é.@", min_size=2, max_size=5))
+async def test_a_search_finds_what_a_scan_finds(database: Database, aliases: list[str], q: str) -> None:
+    unit_id = f"unit_{abs(hash((tuple(aliases), q)))}"
+    async with database.session() as session, session.begin():
+        await session.merge(Lane(unit_id=unit_id))
+        for n in range(len(aliases)):
+            await session.merge(Lead(unit_id=unit_id, lead_id=f"#{n}"))
+    keys = {("social", alias): (alias, f"#{n}") for n, alias in enumerate(aliases)}
+    async with database.pool.acquire() as connection:
+        await lead_state.save_aliases(connection, unit_id, keys, NOW)
+    async with database.session() as session:
+        found = await lead_queries.search(session, unit_id, q, most=100)
+    assert {match.lead_id for match in found} == {f"#{n}" for n, alias in enumerate(aliases) if fold(q) in fold(alias)}
+
+
+async def test_a_search_sees_no_other_unit_and_no_lead_that_lists_hide(database: Database) -> None:
+    async with database.session() as session, session.begin():
+        for unit_id in ("unit_a", "unit_b"):
+            session.add(Lane(unit_id=unit_id))
+            session.add(Lead(unit_id=unit_id, lead_id=f"x_{unit_id}"))
+        session.add(Lead(unit_id="unit_a", lead_id="x_gone", merged_into="x_unit_a"))
+    async with database.pool.acquire() as connection:
+        for unit_id in ("unit_a", "unit_b"):
+            await lead_state.save_aliases(
+                connection, unit_id, {("email", "jane@a.example"): ("Jane@A.example", f"x_{unit_id}")}, NOW
+            )
+        await lead_state.save_aliases(
+            connection, "unit_a", {("email", "jane@b.example"): ("jane@b.example", "x_gone")}, NOW
+        )
+    async with database.session() as session:
+        (match,) = await lead_queries.search(session, "unit_a", "ANE@", most=10)
+    assert (match.lead_id, match.match_type, match.best_alias) == ("x_unit_a", "alias", "Jane@A.example")
