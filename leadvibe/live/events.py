@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -51,8 +51,8 @@ class LiveEvent:
     """A scored event. One object serves all subscribers of its unit, and with it what was encoded for them.
 
     `changes` are sorted by ruleset id. `headline` is the change that a client sees who knows one score
-    only. An event of a hidden type is not shown itself, its changes are. `seen`: how many of its
-    messages the subscriber has already, from a connection before.
+    only. An event of a hidden type is not shown itself, its changes are. `surges`: the surge events that it
+    caused, as JSON. `seen`: how many of its messages the subscriber has already, from a connection before.
     """
 
     seq: int
@@ -69,6 +69,7 @@ class LiveEvent:
     hidden: bool
     changes: tuple[ScoreChange, ...]
     headline: ScoreChange | None
+    surges: Sequence[dict[str, Any]] = ()
     seen: int = 0
     encoded: dict[Any, bytes] = field(default_factory=dict, repr=False)
 

@@ -30,7 +30,12 @@ _EVENTS = """
            e.channel, e.suppression_reason, e.original_lead_id, e.observed, e.scores,
            coalesce(t.hidden, false) AS hidden,
            (SELECT r.ruleset_id FROM rulesets r
-            WHERE r.unit_id = $1 AND r.surface = 'engagement' AND r.is_primary LIMIT 1) AS primary_id
+            WHERE r.unit_id = $1 AND r.surface = 'engagement' AND r.is_primary LIMIT 1) AS primary_id,
+           (SELECT jsonb_agg(jsonb_build_object(
+                'surge_event_id', s.surge_event_id, 'trigger_id', s.trigger_id, 'lead_id', s.lead_id,
+                'event_type', s.event_type, 'event_count', s.event_count, 'window_seconds', s.window_seconds
+            ) ORDER BY s.surge_event_id)
+            FROM surge_events s WHERE s.unit_id = $1 AND s.seq = e.seq) AS surges
     FROM engagement_events e
     LEFT JOIN event_types t ON t.unit_id = e.unit_id AND t.name = e.event_type
     WHERE e.unit_id = $1 AND e.seq > $2 AND e.seq <= $3
@@ -65,7 +70,8 @@ def _live(row: asyncpg.Record) -> LiveEvent:
         for ruleset_id, (delta, _, after, *_) in sorted(scores.items())
         if delta != 0
     )
-    return LiveEvent(**fields, changes=changes, headline=_headline(changes, primary_id))
+    surges = [surge | {"detected_at": row["occurred_at"]} for surge in fields.pop("surges") or ()]
+    return LiveEvent(**fields, changes=changes, surges=surges, headline=_headline(changes, primary_id))
 
 
 def _headline(changes: Sequence[ScoreChange], primary_id: str | None) -> ScoreChange | None:

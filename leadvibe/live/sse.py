@@ -11,7 +11,7 @@ from leadvibe.live.events import Cursor, Lagged, LiveEvent
 
 # The parts of an event, by the number in their id. Fixed, so that a cursor stays true if the event is
 # scored anew between two connections.
-_NEW_EVENT, _SCORE_UPDATE = 1, 2
+_NEW_EVENT, _SCORE_UPDATE, _FIRST_SURGE = 1, 2, 3
 
 
 def frames(event: LiveEvent, full: bool) -> bytes:
@@ -49,6 +49,8 @@ def _bodies(event: LiveEvent, full: bool) -> Iterator[tuple[int, dict[str, Any]]
                 "ruleset_id": event.headline.ruleset_id,
             },
         )
+    for part, surge in enumerate(event.surges, _FIRST_SURGE):
+        yield part, {"type": "surge", "surge": surge}
 
 
 def _whole(event: LiveEvent) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncpg import Record
 
 from leadvibe.ids import new_id
 from leadvibe.pipeline import accounts, fit
 from leadvibe.pipeline.channels import channel_of
+from leadvibe.pipeline.surges import Surges
 from leadvibe.scoring.engine import apply
 from leadvibe.scoring.free_mail import company_domain
 from leadvibe.scoring.model import Event, UnitConfig
@@ -24,6 +25,7 @@ from leadvibe.store.lead_state import AliasKey, BatchLead
 from leadvibe.store.queue import AnyConnection
 
 Row = Record
+Name = TypeVar("Name", bound=str | None)
 
 
 @dataclass(slots=True)
@@ -70,24 +72,32 @@ class People:
                 domains.setdefault(lead_id, domain)
         return domains
 
+    def spans(
+        self, rows: Iterable[Row], names_of: Callable[[str], Iterable[Name]]
+    ) -> dict[tuple[str, Name], tuple[datetime, datetime]]:
+        """The first and last time of the events of each stored lead, for each name that `names_of` gives their
+        type."""
+        spans: dict[tuple[str, Name], tuple[datetime, datetime]] = {}
+        # An alias may become a stored lead's with one event of the batch and name that lead in a later one.
+        known = replace(self, aliases=dict(self.aliases))
+        for row in rows:
+            lead = known.lead_of(row)
+            if not lead.stored:
+                continue
+            for kind, _, normal in row["aliases"]:
+                known.aliases.setdefault((kind, normal), lead.lead_id)
+            for name in names_of(row["event_type"]):
+                pair, at = (lead.lead_id, name), row["occurred_at"]
+                first, last = spans.get(pair, (at, at))
+                spans[pair] = min(first, at), max(last, at)
+        return spans
+
 
 async def load_history(
     connection: AnyConnection, unit_id: str, config: UnitConfig, rows: Sequence[Row], people: People
 ) -> None:
     """Gives the leads of filtered events the part of their past that the filters look at."""
-    spans: dict[tuple[str, str], tuple[datetime, datetime]] = {}
-    # An alias may become a stored lead's with one event of the batch and name that lead in a later one.
-    names = replace(people, aliases=dict(people.aliases))
-    for row in rows:
-        lead = names.lead_of(row)
-        if not lead.stored:
-            continue
-        for kind, _, normal in row["aliases"]:
-            names.aliases.setdefault((kind, normal), lead.lead_id)
-        if row["event_type"] in config.filters:
-            pair, at = (lead.lead_id, row["event_type"]), row["occurred_at"]
-            first, last = spans.get(pair, (at, at))
-            spans[pair] = min(first, at), max(last, at)
+    spans = people.spans(rows, lambda event_type: (event_type,) if event_type in config.filters else ())
     near = {event_type: neighbours(filters) for event_type, filters in config.filters.items()}
     history = await lead_state.load_history(connection, unit_id, spans, near)
     for (lead_id, event_type), past in history.items():
@@ -120,6 +130,7 @@ def score(
     aftermath: Aftermath,
     last_seq: int,
     now: datetime,
+    surges: Surges | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     """Scores the events in their order and yields each as its row of the log, numbered from
     `last_seq` + 1 on. Pure but for new ids."""
@@ -128,7 +139,8 @@ def score(
     for seq, row in enumerate(rows, last_seq + 1):
         event_type, occurred_at, metadata = row["event_type"], row["occurred_at"], row["metadata"]
         lead = people.lead_of(row)
-        reason, observed, contributions, taken_back = apply(config, lead.state, Event(seq, event_type, occurred_at))
+        event = Event(seq, event_type, occurred_at)
+        outcome = reason, observed, contributions, taken_back = apply(config, lead.state, event)
         # A suppressed event brings no lead into being.
         if lead.stored or reason is None:
             people.attach(row, lead)
@@ -141,6 +153,8 @@ def score(
         if of_accounts and reason is None and not observed and not of_accounts.isdisjoint(metadata):
             aftermath.of_accounts.append((lead.lead_id, metadata))
         channel = channel_of(event_type, metadata)
+        if surges is not None and lead.stored:
+            surges.see(lead.lead_id, lead.state, event, outcome, row, channel)
         aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
             unit_id,
@@ -167,15 +181,18 @@ async def score_and_save(
     people: People,
     last_seq: int,
     now: datetime,
+    surges: Surges | None = None,
 ) -> Aftermath:
     """Scores while the database already takes in the first of the rows; then writes what follows from it."""
     aftermath = Aftermath()
-    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now))
+    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now, surges))
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
     if aftermath.heard:
         await fit.take_in(connection, PROFILE, unit_id, config.profile, aftermath.heard, now)
+    if surges is not None:
+        await surges.save(connection, unit_id)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
     if config.account is not None:

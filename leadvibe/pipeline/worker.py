@@ -16,6 +16,7 @@ from cachetools import LRUCache
 
 from leadvibe.pipeline import batch
 from leadvibe.pipeline.batch import People
+from leadvibe.pipeline.surges import Surges
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store import queue, unit_config
 from leadvibe.store.database import BY_KEY_ONLY, connect
@@ -180,7 +181,10 @@ class Worker:
         people = await People.load(connection, unit_id, rows)
         if known.config.filters:
             await batch.load_history(connection, unit_id, known.config, rows, people)
-        scored = await batch.score_and_save(connection, unit_id, known.config, rows, people, lane.last_seq, now)
+        surges = None
+        if known.config.surge_triggers:
+            surges = await Surges.load(connection, unit_id, known.config, rows, people)
+        scored = await batch.score_and_save(connection, unit_id, known.config, rows, people, lane.last_seq, now, surges)
         if new := scored.event_types - known.event_types:
             await name_event_types(connection, unit_id, list(new), now)
             known.event_types |= new

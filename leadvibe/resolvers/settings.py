@@ -24,11 +24,12 @@ PROTECTED_TYPES = NOTES | {DECAY}
 
 
 class ScoringSettings(BaseModel):
-    """`allow_negative_scores` and `abm_enabled` hold for the organisation, the timeout for the unit."""
+    """`allow_negative_scores` and `abm_enabled` hold for the organisation, the others for the unit."""
 
     allow_negative_scores: bool = Field(description="False: no score ever goes below 0.")
     abm_enabled: bool = Field(description="Opens the account-based operations.")
     session_timeout_minutes: int = Field(description="Idle minutes that end a session in this unit.")
+    surge_triggers_enabled: bool = Field(description="Whether surge triggers detect surges in this unit.")
 
 
 class ScoringChanges(BaseModel):
@@ -37,6 +38,7 @@ class ScoringChanges(BaseModel):
     allow_negative_scores: bool | None = Field(default=None, description="Admins of the organisation only.")
     abm_enabled: bool | None = Field(default=None, description="Admins of the organisation only.")
     session_timeout_minutes: int | None = Field(default=None, ge=1, le=1440, description="1 to 1440.")
+    surge_triggers_enabled: bool | None = Field(default=None, description="Turns surge triggers of this unit on.")
 
 
 class BandBody(BaseModel):
@@ -96,6 +98,7 @@ async def get_scoring_settings(context: Context) -> ScoringSettings:
         allow_negative_scores=organisation.allow_negative_scores,
         abm_enabled=organisation.abm_enabled,
         session_timeout_minutes=unit.session_timeout_minutes,
+        surge_triggers_enabled=unit.surge_triggers_enabled,
     )
 
 

@@ -23,6 +23,7 @@ from leadvibe.rest_compat import (
     service,
     settings,
     stream,
+    surges,
     units,
 )
 from leadvibe.rest_compat.openapi import openapi
@@ -47,6 +48,7 @@ ROUTES: list[Route] = [
     *merging.ROUTES,
     *scoring.ROUTES,
     *settings.ROUTES,
+    *surges.ROUTES,
     *units.ROUTES,
     *stream.ROUTES,
     *service.ROUTES,

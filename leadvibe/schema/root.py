@@ -30,6 +30,7 @@ from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
 from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.subscriptions import Subscription
+from leadvibe.schema.surges import SurgeQueries
 from leadvibe.schema.units import UnitMutations
 
 # Far above what the widest sensible query needs (GraphiQL's introspection is the deepest: 13), far
@@ -63,6 +64,7 @@ SCHEMA = _Schema(
         ScoreHistoryQueries,
         AnalyticsQueries,
         SettingsQueries,
+        SurgeQueries,
         fields=families.QUERIES,
     ),
     mutation=_root(

@@ -17,6 +17,9 @@ class ScoringChanges:
     allow_negative_scores: bool | None = strawberry.field(default=strawberry.UNSET, description="For admins only.")
     abm_enabled: bool | None = strawberry.field(default=strawberry.UNSET, description="For admins only.")
     session_timeout_minutes: int | None = strawberry.field(default=strawberry.UNSET, description="1 to 1440.")
+    surge_triggers_enabled: bool | None = strawberry.field(
+        default=strawberry.UNSET, description="Whether surge triggers detect surges in this unit."
+    )
 
 
 @strawberry.input(description="Changes of an event type; what is left out stays.")
@@ -32,6 +35,7 @@ class ScoringSettings:
     allow_negative_scores: bool = strawberry.field(description="False: no score ever goes below 0.")
     abm_enabled: bool = strawberry.field(description="Opens the account-based operations.")
     session_timeout_minutes: int = strawberry.field(description="Idle minutes that end a session in this unit.")
+    surge_triggers_enabled: bool = strawberry.field(description="Whether surge triggers detect surges in this unit.")
 
 
 @strawberry.type(description="The n-th event of a session, minEvents ≤ n ≤ maxEvents, counts multiplier times.")

@@ -6,7 +6,7 @@ What comes into being with every event is a NamedTuple: making one takes a third
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from leadvibe.scoring.fit import FitConfig
@@ -72,6 +72,16 @@ class SurgePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SurgeTrigger:
+    """A lead has at least `threshold_count` events of `event_type` (None: any) within `window`."""
+
+    trigger_id: str
+    event_type: str | None
+    window: timedelta
+    threshold_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """A named range of the primary score, both bounds inclusive; `max_score` None is open."""
 
@@ -88,6 +98,7 @@ class UnitConfig:
     `rulesets`: the active engagement rulesets. `filters`: velocity filters by event type.
     `ceilings`: event types whose scope is not `activate`; a hidden type stands here as `observe`.
     `account`: None while account-based scoring is off.
+    `surge_triggers`: none while the unit's detection is off.
     """
 
     rulesets: tuple[Ruleset, ...]
@@ -98,6 +109,7 @@ class UnitConfig:
     primary_ruleset_id: str | None = None
     profile: FitConfig = field(default_factory=FitConfig)
     account: FitConfig | None = None
+    surge_triggers: tuple[SurgeTrigger, ...] = ()
 
 
 class Event(NamedTuple):

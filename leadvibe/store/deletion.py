@@ -16,6 +16,7 @@ _BELONGINGS = (
     "DELETE FROM lead_aliases WHERE unit_id = $1 AND lead_id = $2",
     "DELETE FROM orders WHERE unit_id = $1 AND lead_id = $2",
     "DELETE FROM score_snapshots WHERE unit_id = $1 AND lead_id = $2",
+    "DELETE FROM surge_events WHERE unit_id = $1 AND lead_id = $2",
 )
 
 

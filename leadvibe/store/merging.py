@@ -82,11 +82,12 @@ async def move_events(connection: AnyConnection, unit_id: str, sources: Sequence
 
 
 async def move_belongings(connection: AnyConnection, unit_id: str, sources: Sequence[str], target: str) -> None:
-    """Aliases and orders move. No alias can be twice: it belongs to one lead of the unit. The snapshots of
+    """Aliases, orders and surges move. No alias can be twice: it belongs to one lead of the unit. The snapshots of
     the sources' scores go: these scores are nobody's any more."""
     for statement in (
         "UPDATE lead_aliases SET lead_id = $3 WHERE unit_id = $1 AND lead_id = ANY($2::text[])",
         "UPDATE orders SET lead_id = $3 WHERE unit_id = $1 AND lead_id = ANY($2::text[])",
+        "UPDATE surge_events SET lead_id = $3 WHERE unit_id = $1 AND lead_id = ANY($2::text[])",
     ):
         await connection.execute(statement, unit_id, sources, target)
     await connection.execute(

@@ -136,7 +136,8 @@ async def claim(connection: AnyConnection, unit_id: str, most: int) -> list[Reco
         WHERE unit_id = $1 AND position IN (
             SELECT position FROM ingest_queue WHERE unit_id = $1 ORDER BY position LIMIT $2
         )
-        RETURNING position, event_id, lead_id, aliases, event_type, occurred_at, received_at, metadata
+        RETURNING position, event_id, lead_id, aliases, event_type, occurred_at, received_at, metadata,
+                  skip_triggers
         """,
         unit_id,
         most,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from leadvibe.scoring.fit import FieldMapping, FitConfig, FitRule, FitRuleset, Surface
-from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, UnitConfig, VelocityFilter
+from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, SurgeTrigger, UnitConfig, VelocityFilter
 from leadvibe.scoring.surge import STANDARD
 from leadvibe.store.queue import AnyConnection
 
@@ -28,6 +29,7 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         primary_ruleset_id=next((row["ruleset_id"] for row in rulesets if row["is_primary"]), None),
         profile=await load_fit(connection, unit_id, "profile"),
         account=await load_fit(connection, unit_id, "account") if abm_enabled else None,
+        surge_triggers=await _surge_triggers(connection, unit_id),
     )
 
 
@@ -98,6 +100,22 @@ async def _surge(connection: AnyConnection, unit_id: str) -> SurgePolicy:
         return STANDARD
     bands = tuple(Band(band["min_events"], band["max_events"], band["multiplier"]) for band in row["bands"])
     return SurgePolicy(row["mode"], bands, row["idle_reset_seconds"], row["multiplier_cap"])
+
+
+async def _surge_triggers(connection: AnyConnection, unit_id: str) -> tuple[SurgeTrigger, ...]:
+    """None while the unit's detection is off."""
+    rows = await connection.fetch(
+        """
+        SELECT trigger_id, event_type, window_seconds, threshold_count FROM surge_triggers
+        WHERE unit_id = $1 AND EXISTS (SELECT FROM org_units WHERE unit_id = $1 AND surge_triggers_enabled)
+        ORDER BY trigger_id
+        """,
+        unit_id,
+    )
+    return tuple(
+        SurgeTrigger(trigger_id, event_type, timedelta(seconds=seconds), threshold)
+        for trigger_id, event_type, seconds, threshold in rows
+    )
 
 
 async def _switches(connection: AnyConnection, unit_id: str) -> tuple[bool, bool]:

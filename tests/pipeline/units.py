@@ -20,6 +20,7 @@ from leadvibe.scoring import surge
 from leadvibe.scoring.model import DECAY, Event, UnitConfig, VelocityFilter
 from leadvibe.scoring.replay import Replay, replay
 from leadvibe.store import unit_config
+from leadvibe.store.config_tables import SurgeTrigger as SurgeTriggerRow
 from leadvibe.store.database import Database
 from leadvibe.store.tables import EventType, Lane, Organisation, OrgUnit, Rule, Ruleset, SurgePolicyRow
 from leadvibe.store.tables import VelocityFilter as VelocityFilterRow
@@ -160,7 +161,9 @@ async def new_unit(database: Database, config: UnitConfig, unit_id: str | None =
     async with database.session() as session, session.begin():
         session.add(Organisation(org_id=org_id, name="Acme", allow_negative_scores=config.allow_negative_scores))
         await session.flush()
-        session.add(OrgUnit(unit_id=unit.unit_id, org_id=org_id, name="Unit", slug="unit"))
+        surging = bool(config.surge_triggers)
+        names = {"name": "Unit", "slug": "unit"}
+        session.add(OrgUnit(unit_id=unit.unit_id, org_id=org_id, surge_triggers_enabled=surging, **names))
         session.add(Lane(unit_id=unit.unit_id))
         session.add_all(_rows(config, unit.unit_id, org_id))
     return unit
@@ -181,6 +184,10 @@ def _rows(config: UnitConfig, unit_id: str, org_id: str) -> list[Any]:
     rows += [_filter_row(own, i, each) for i, each in enumerate(filters)]
     for name, scope in config.ceilings.items():
         rows.append(EventType(unit_id=unit_id, name=name, max_processing_scope=scope))
+    for each in config.surge_triggers:
+        seconds = each.window // timedelta(seconds=1)
+        counted = {"event_type": each.event_type, "threshold_count": each.threshold_count, "window_seconds": seconds}
+        rows.append(SurgeTriggerRow(**own, **counted, trigger_id=each.trigger_id, emails=["ada@acme.example"]))
     if config.surge is not surge.STANDARD:
         rows.append(_surge_row(unit_id, config.surge))
     return rows

@@ -26,7 +26,8 @@ async def score_of(org: Org, scoring: Scoring, *types: str, lead: str = "ld_1") 
 
 
 async def test_scoring_settings_have_their_defaults_and_change_in_part(acme: Org) -> None:
-    defaults = {"allow_negative_scores": False, "abm_enabled": False, "session_timeout_minutes": 30}
+    reference = {"allow_negative_scores": False, "abm_enabled": False, "session_timeout_minutes": 30}
+    defaults = reference | {"surge_triggers_enabled": False}
     assert (await acme.http.get(SCORING)).json() == defaults
     assert (await acme.http.put(SCORING, json={"session_timeout_minutes": 45})).status_code == 204
     assert (await acme.http.put(SCORING, json={"abm_enabled": True})).status_code == 204

@@ -1,0 +1,62 @@
+"""Routes of surge events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from leadvibe.resolvers import surge_events
+from leadvibe.resolvers.context import Context
+from leadvibe.rest_compat.codec import Answer
+from leadvibe.rest_compat.leads import Paging
+from leadvibe.rest_compat.table import BEARER, Call, Route
+from leadvibe.rest_compat.times import Rfc3339
+from leadvibe.store.surge_events import SurgeFilter
+from leadvibe.store.tables import SurgeEvent
+
+
+class SurgeEventsQuery(Paging):
+    start: Rfc3339 | None = Field(default=None, description="From this time on.")
+    end: Rfc3339 | None = Field(default=None, description="Before this time.")
+    channel: str | None = Field(default=None, description="Channel or source in the snapshot.")
+
+
+class Snapshot(BaseModel):
+    """The event that made the surge: its channel and source, and the lead's primary score after it."""
+
+    channel: str
+    source: str | None
+    score: int
+
+
+class SurgeEventRow(BaseModel):
+    """`event_type`: what the trigger counts, null is any; `event_count`: the lead's events in its window."""
+
+    surge_event_id: str
+    trigger_id: str
+    lead_id: str
+    event_type: str | None
+    event_count: int
+    window_seconds: int
+    detected_at: datetime
+    snapshot: Snapshot
+
+
+async def _events(context: Context, call: Call) -> Answer:
+    query: SurgeEventsQuery = call.query
+    wanted = SurgeFilter(query.start, query.end, query.channel)
+    page = await surge_events.list_surge_events(context, wanted, query.limit, offset=query.offset)
+    return Answer([_row(row) for row in page.rows], {"X-Total-Count": str(page.total)})
+
+
+def _row(row: SurgeEvent) -> SurgeEventRow:
+    return SurgeEventRow.model_validate(row, from_attributes=True)
+
+
+ROUTES = [
+    Route(
+        method="GET", path="/surge-events", summary="List surge events", tag="Rules", run=_events, auth=BEARER,
+        query=SurgeEventsQuery, returns=list[SurgeEventRow],
+    ),
+]  # fmt: skip
