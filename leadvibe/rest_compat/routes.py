@@ -8,6 +8,7 @@ from typing import Any
 
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import (
+    accounts,
     activity,
     analytics,
     event_deletion,
@@ -44,6 +45,7 @@ ROUTES: list[Route] = [
     *leads.ROUTES,
     *lead.ROUTES,
     *lead_deletion.ROUTES,
+    *accounts.ROUTES,
     *explanation.ROUTES,
     *merging.ROUTES,
     *scoring.ROUTES,

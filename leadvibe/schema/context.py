@@ -13,14 +13,15 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 from strawberry.types.info import Info as StrawberryInfo
 
-from leadvibe.resolvers import leads
+from leadvibe.resolvers import accounts, leads
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.family import Family
 from leadvibe.resolvers.fit import PROFILE_RULESETS
-from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
+from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
+from leadvibe.store.account_queries import AccountFigures
 from leadvibe.store.config_tables import ProfileRuleset
 from leadvibe.store.tables import Account, LeadAlias, Ruleset
 
@@ -37,8 +38,10 @@ class GraphQLContext(Context):
     _levels: asyncio.Future[list[Level]] | None = None
     _profile_rulesets: asyncio.Future[Sequence[ProfileRuleset]] | None = None
     _profile_levels: asyncio.Future[list[Level]] | None = None
+    _account_levels: asyncio.Future[list[Level]] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
+    _account_figures: DataLoader[str, AccountFigures | None] | None = None
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
@@ -63,8 +66,10 @@ class GraphQLContext(Context):
             _levels=None,
             _profile_rulesets=None,
             _profile_levels=None,
+            _account_levels=None,
             _aliases=None,
             _accounts=None,
+            _account_figures=None,
         )
 
     def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
@@ -84,6 +89,12 @@ class GraphQLContext(Context):
         if self._profile_levels is None:
             self._profile_levels = asyncio.ensure_future(self._load_levels(PROFILE_LEVELS))
         return self._profile_levels
+
+    def account_levels(self) -> asyncio.Future[list[Level]]:
+        """The unit's account levels."""
+        if self._account_levels is None:
+            self._account_levels = asyncio.ensure_future(self._load_levels(ACCOUNT_LEVELS))
+        return self._account_levels
 
     def levels(self) -> asyncio.Future[list[Level]]:
         """The unit's engagement levels."""
@@ -105,12 +116,23 @@ class GraphQLContext(Context):
             self._accounts = DataLoader(self._load_accounts)
         return self._accounts
 
+    @property
+    def account_figures(self) -> DataLoader[str, AccountFigures | None]:
+        """What the leads of accounts add up to, by the accounts' ids."""
+        if self._account_figures is None:
+            self._account_figures = DataLoader(self._load_account_figures)
+        return self._account_figures
+
     async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
         found = await leads.list_lead_aliases(self, lead_ids)
         return [found[lead_id] for lead_id in lead_ids]
 
     async def _load_accounts(self, account_ids: list[str]) -> list[Account | None]:
         found = await leads.get_lead_accounts(self, account_ids)
+        return [found.get(account_id) for account_id in account_ids]
+
+    async def _load_account_figures(self, account_ids: list[str]) -> list[AccountFigures | None]:
+        found = await accounts.get_account_figures(self, account_ids)
         return [found.get(account_id) for account_id in account_ids]
 
     async def _load_levels(self, family: Family[Any]) -> list[Level]:

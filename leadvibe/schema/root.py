@@ -12,6 +12,7 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
 from leadvibe.schema import families
+from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.analytics import AnalyticsQueries
 from leadvibe.schema.context import OperationContext
@@ -54,6 +55,7 @@ SCHEMA = _Schema(
         "Query",
         "What can be asked.",
         LeadQueries,
+        AccountQueries,
         MergeQueries,
         DeletionQueries,
         JobQueries,
@@ -74,6 +76,7 @@ SCHEMA = _Schema(
         EventDeletions,
         ImportMutations,
         LeadMutations,
+        AccountMutations,
         MergeMutations,
         DeletionMutations,
         SettingsMutations,

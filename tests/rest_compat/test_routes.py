@@ -35,6 +35,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "json": {"account_property": "industry", "condition": "equals", "comparison_value": "SaaS", "weight": 30}
     },
     ("POST", "/profile-mappings"): {"json": {"source_field": "job", "profile_property": "title"}},
+    ("DELETE", "/accounts/batch"): {"json": {"ids": ["nothing"]}},
     ("POST", "/account-mappings"): {"json": {"source_field": "size", "account_property": "company_size"}},
     ("POST", "/leads"): {"json": {"id": "ld_new"}},
     ("POST", "/leads/scores"): {"json": {"lead_ids": ["nobody"]}},
