@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from leadvibe.errors import bad_request, unauthorized
+from leadvibe.errors import bad_request, not_found, unauthorized
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.store import access
@@ -41,3 +41,12 @@ async def set_active_unit(context: Context, unit_id: str) -> Caller:
     if caller.unit_id != unit_id:
         raise bad_request("An API credential works in its own unit only.", ouId=f"must be {caller.unit_id}")
     return caller
+
+
+async def in_unit(context: Context, unit_id: str) -> Context:
+    """The request in the unit that its path names. 403 when the caller is no member of it, 404 when it is not
+    of the caller's organisation, or not the credential's."""
+    inside = Context(context.services, context.credentials._replace(active_ou=unit_id))
+    if (await inside.authenticate()).unit_id != unit_id:
+        raise not_found(f"Organizational unit {unit_id}")
+    return inside

@@ -1,13 +1,15 @@
-"""Routes of surge events."""
+"""Routes of surge events and of their metrics."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel, Field
 
-from leadvibe.resolvers import surge_events
+from leadvibe.resolvers import surge_events, surge_metrics
 from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.surge_metrics import Interval, SurgeMetrics
 from leadvibe.rest_compat.codec import Answer
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import BEARER, Call, Route
@@ -43,6 +45,18 @@ class SurgeEventRow(BaseModel):
     snapshot: Snapshot
 
 
+class MetricsQuery(BaseModel):
+    start: Rfc3339 = Field(description="From this time on.")
+    end: Rfc3339 = Field(description="Before this time.")
+    interval: Interval = Field(default="1h", description="Length of the intervals of the series.")
+    channel: str | None = Field(default=None, description="Channel or source of the surges.")
+
+
+async def _metrics(context: Context, call: Call) -> Any:
+    query: MetricsQuery = call.query
+    return await surge_metrics.get_surge_metrics(context, query.start, query.end, query.interval, query.channel)
+
+
 async def _events(context: Context, call: Call) -> Answer:
     query: SurgeEventsQuery = call.query
     wanted = SurgeFilter(query.start, query.end, query.channel)
@@ -58,5 +72,10 @@ ROUTES = [
     Route(
         method="GET", path="/surge-events", summary="List surge events", tag="Rules", run=_events, auth=BEARER,
         query=SurgeEventsQuery, returns=list[SurgeEventRow],
+    ),
+    Route(
+        method="GET", path="/api/v1/ou/{ouId}/surge/metrics", summary="Surge metrics of a unit", tag="Surge",
+        run=_metrics, aliases=("/org-units/{ouId}/surge-metrics",), auth=BEARER, in_unit=True, query=MetricsQuery,
+        returns=SurgeMetrics, errors=(403, 404),
     ),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.types import Receive, Scope, Send
 
 from leadvibe.errors import not_found
+from leadvibe.resolvers import units
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context, Services
 from leadvibe.rest_compat.codec import Answer, json_response, read_model, read_query
@@ -41,7 +42,8 @@ class Route:
     `run` answers with a Response as it is, an Answer, or a value that becomes the JSON body.
     `returns` is the type of that value; `accepts` are request bodies (media type → type) that `run`
     reads by itself, where `body` would be read for it. With `auth`, a request without valid credentials
-    is refused before its body is read, unless `run` verifies them itself. The OpenAPI document is made
+    is refused before its body is read, unless `run` verifies them itself; with `in_unit`, `run` works in the
+    unit that `ouId` in the path names, whatever the caller's active one is. The OpenAPI document is made
     from all this.
     """
 
@@ -54,6 +56,7 @@ class Route:
     aliases: tuple[str, ...] = ()
     auth: tuple[str, ...] = BOTH
     verifies: bool = False
+    in_unit: bool = False
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     accepts: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +79,9 @@ def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
 
     async def handle(request: Request) -> Response:
         context = context_of(request)
-        if route.auth and not route.verifies:
+        if route.in_unit:
+            context = await units.in_unit(context, request.path_params["ouId"])
+        elif route.auth and not route.verifies:
             await context.authenticate()
         if request.path_params and any("\0" in value for value in request.path_params.values()):
             raise not_found("An id with a NUL character")

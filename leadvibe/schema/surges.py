@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, Any
 
 import strawberry
 
-from leadvibe.resolvers import surge_events
+from leadvibe.resolvers import surge_events, surge_metrics
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
@@ -53,8 +54,74 @@ class SurgeEvent:
         )
 
 
+@strawberry.enum(description="The length of an interval.")
+class SurgeInterval(Enum):
+    QUARTER_HOUR = strawberry.enum_value("15m", description="15 minutes.")
+    HOUR = strawberry.enum_value("1h", description="An hour.")
+    DAY = strawberry.enum_value("1d", description="A day of UTC.")
+
+
+@strawberry.type(description="The surges of a period.")
+class SurgeTotals:
+    surges: BigInt = strawberry.field(description="How many.")
+    leads: BigInt = strawberry.field(description="Of how many leads.")
+    events: BigInt = strawberry.field(description="The events in their windows.")
+    boost_points: BigInt = strawberry.field(description="What surge multipliers added to the period's events.")
+
+
+@strawberry.type(description="The surges of an interval.")
+class SurgeBucket:
+    bucket_start: datetime = strawberry.field(description="When the interval begins.")
+    surges: BigInt = strawberry.field(description="How many.")
+
+    @classmethod
+    def of(cls, bucket: surge_metrics.SurgeBucket) -> SurgeBucket:
+        return cls(bucket_start=bucket.bucket_start, surges=BigInt(bucket.surges))
+
+
+@strawberry.type(description="The surges of a channel.")
+class ChannelSurges:
+    channel: str = strawberry.field(description="The channel.")
+    surges: BigInt = strawberry.field(description="How many.")
+
+
+@strawberry.type(description="How many surges there were, and when.")
+class SurgeMetrics:
+    totals: SurgeTotals = strawberry.field(description="All of them.")
+    peak: SurgeBucket | None = strawberry.field(description="The first interval with the most; null without any.")
+    channels: list[ChannelSurges] = strawberry.field(description="By channel, the most frequent first.")
+    series: list[SurgeBucket] = strawberry.field(description="By interval, oldest first, those without surges too.")
+
+
 @strawberry.type
 class SurgeQueries:
+    @field
+    async def surge_metrics(
+        self,
+        info: Info,
+        start: Annotated[datetime, strawberry.argument(description="From this time on.")],
+        end: Annotated[datetime, strawberry.argument(description="Before this time.")],
+        interval: Annotated[
+            SurgeInterval, strawberry.argument(description="Length of the intervals of the series.")
+        ] = SurgeInterval.HOUR,
+        channel: Channel = None,
+    ) -> SurgeMetrics:
+        """How many surges the unit had, and what surge multipliers added to scores."""
+        length: Any = interval.value
+        found = await surge_metrics.get_surge_metrics(info.context, start, end, length, channel)
+        totals = found.totals
+        return SurgeMetrics(
+            totals=SurgeTotals(
+                surges=BigInt(totals.surges),
+                leads=BigInt(totals.leads),
+                events=BigInt(totals.events),
+                boost_points=BigInt(totals.boost_points),
+            ),
+            peak=None if found.peak is None else SurgeBucket.of(found.peak),
+            channels=[ChannelSurges(channel=each.channel, surges=BigInt(each.surges)) for each in found.channels],
+            series=[SurgeBucket.of(bucket) for bucket in found.series],
+        )
+
     @field
     async def surge_events(
         self,
