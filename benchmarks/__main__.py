@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from benchmarks import accepts, latency, scoring
+from benchmarks import accepts, growth, latency, scoring
 from benchmarks.report import Figure, note
 from benchmarks.server import bench_server
 
@@ -15,15 +15,19 @@ MEASURES = {
     "scoring": scoring.measure,
     "latency": latency.measure,
     "memory": scoring.measure_memory,
+    "growth": growth.measure,
 }
 
 
-async def _run(names: list[str]) -> list[Figure]:
+async def _run(names: list[str], full: bool) -> list[Figure]:
     figures: list[Figure] = []
     for name in names:
         note(f"{name} ...")
         async with bench_server() as bench:
-            figures += await MEASURES[name](bench)
+            if name == "growth" and full:
+                figures += await growth.measure(bench, growth.FULL_SIZES)
+            else:
+                figures += await MEASURES[name](bench)
     return figures
 
 
@@ -32,7 +36,9 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, epilog="Example: python -m benchmarks accepts scoring"
     )
     parser.add_argument("name", nargs="*", choices=[*MEASURES, []], help="what to measure; default: everything")
-    for figure in uvloop.run(_run(parser.parse_args().name or list(MEASURES))):
+    parser.add_argument("--full", action="store_true", help="growth up to a million leads (needs 10 GB and minutes)")
+    given = parser.parse_args()
+    for figure in uvloop.run(_run(given.name or list(MEASURES), given.full)):
         print(figure)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Interval, cast, false, literal
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.store import event_types
 from leadvibe.store.event_queries import KEYS as EVENT_KEYS
 from leadvibe.store.event_queries import EventFilter
 from leadvibe.store.paging import SortKey, behind, decode_cursor, encode_cursor
@@ -42,9 +43,12 @@ class ActivityFilter:
     max_latency_ms: int | None = None
     has_delta: bool = False
 
-    def of_events(self, unit_id: str, lead_id: str, primary: str | None) -> list[ColumnElement[bool]]:
+    def of_events(
+        self, unit_id: str, lead_id: str, primary: str | None, hidden: Sequence[str]
+    ) -> list[ColumnElement[bool]]:
         event = EngagementEvent
-        found = EventFilter(lead_id=lead_id, occurred_from=self.start, occurred_to=self.end).conditions(unit_id)
+        within = EventFilter(lead_id=lead_id, occurred_from=self.start, occurred_to=self.end)
+        found = within.conditions(unit_id, hidden)
         if self.channel is not None:
             found.append(col(event.channel) == self.channel)
         if self.max_latency_ms is not None:
@@ -89,7 +93,8 @@ async def page(
     before: str | None,
 ) -> ActivityPage:
     """At most `limit` entries behind the cursor `before`. `primary`: the primary engagement ruleset."""
-    event_query = select(EngagementEvent).where(*wanted.of_events(unit_id, lead_id, primary))
+    hidden = await event_types.hidden_names(session, unit_id)
+    event_query = select(EngagementEvent).where(*wanted.of_events(unit_id, lead_id, primary, hidden))
     order_query = select(Order).where(*wanted.of_orders(unit_id, lead_id))
     if before is not None:
         at, seq, order_id = decode_cursor(before, _CURSOR_KEYS)

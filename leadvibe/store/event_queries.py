@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_
+from sqlalchemy import ColumnElement, and_, func, or_, tuple_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leadvibe.store import event_counts
+from leadvibe.store import event_counts, event_types
 from leadvibe.store.database import Database
-from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
-from leadvibe.store.tables import EngagementEvent, EventType
+from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.tables import EngagementEvent
 
 KEYS = [SortKey(EngagementEvent.occurred_at), SortKey(EngagementEvent.seq)]
 
@@ -31,7 +31,17 @@ class EventFilter:
     metadata: Sequence[tuple[str, str]] = ()
     logic: Literal["and", "or"] = "and"
 
-    def conditions(self, unit_id: str) -> list[ColumnElement[bool]]:
+    @property
+    def counted(self) -> bool:
+        """Whether what it finds is kept counted."""
+        return self.lead_id is None and not self.metadata
+
+    @property
+    def window(self) -> event_counts.Window:
+        return event_counts.Window(self.occurred_from, self.occurred_to, self.event_type)
+
+    def conditions(self, unit_id: str, hidden: Sequence[str]) -> list[ColumnElement[bool]]:
+        """`hidden`: the unit's hidden types; most units have none, and then nothing needs to look at types."""
         event = EngagementEvent
         wanted: list[tuple[Any, Any]] = [
             (self.event_type, lambda v: col(event.event_type) == v),
@@ -39,22 +49,38 @@ class EventFilter:
             (self.occurred_from, lambda v: col(event.occurred_at) >= v),
             (self.occurred_to, lambda v: col(event.occurred_at) < v),
         ]
-        pairs = [col(event.event_metadata)[key].astext == value for key, value in self.metadata]
-        combined = [(and_ if self.logic == "and" else or_)(*pairs)] if pairs else []
-        hidden = exists().where(
-            col(EventType.unit_id) == unit_id, col(EventType.name) == event.event_type, col(EventType.hidden)
-        )
+        combined = [self.holds(col(event.event_metadata))] if self.metadata else []
+        shown = [col(event.event_type).not_in(hidden)] if hidden else []
         given = [condition(value) for value, condition in wanted if value is not None]
-        return [col(event.unit_id) == unit_id, ~hidden, *given, *combined]
+        return [col(event.unit_id) == unit_id, *shown, *given, *combined]
+
+    def holds(self, metadata: Any) -> ColumnElement[bool]:
+        """Whether this metadata meets the filter."""
+        pairs = [metadata[key].astext == value for key, value in self.metadata]
+        return and_(*pairs) if self.logic == "and" else or_(*pairs)
 
 
-async def count(session: AsyncSession, unit_id: str, wanted: EventFilter) -> int:
-    """How many events the filter finds; without a lead and metadata in it, from what is kept counted."""
-    if wanted.lead_id is None and not wanted.metadata:
-        window = event_counts.Window(wanted.occurred_from, wanted.occurred_to, wanted.event_type)
-        return await event_counts.total(session, unit_id, window)
-    query = select(func.count()).select_from(EngagementEvent).where(*wanted.conditions(unit_id))
-    return (await session.exec(query)).one()
+# Of a metadata filter the total is told from so many of the newest events; a list reads until a page is full.
+_EVENTS_SAMPLED = 10_000
+
+
+async def count(session: AsyncSession, unit_id: str, wanted: EventFilter, hidden: Sequence[str]) -> int:
+    """How many events the filter finds: kept counted for types and times, counted up to MOST_COUNTED for a
+    lead, and for metadata told from the newest events, exactly when there are no others."""
+    if wanted.counted:
+        return await event_counts.total(session, unit_id, wanted.window)
+    if not wanted.metadata:
+        return await bounded_count(session, select(EngagementEvent.seq).where(*wanted.conditions(unit_id, hidden)))
+    all_of_them = replace(wanted, metadata=())
+    newest: Any = select(col(EngagementEvent.event_metadata).label("metadata"))
+    newest = newest.where(*all_of_them.conditions(unit_id, hidden))
+    newest = newest.order_by(*(key.clause for key in KEYS)).limit(_EVENTS_SAMPLED)
+    sample = newest.subquery()
+    matching = func.count().filter(wanted.holds(sample.c.metadata))
+    found, looked_at = (await session.exec(select(matching, func.count()).select_from(sample))).one()
+    if looked_at < _EVENTS_SAMPLED:
+        return found
+    return round(found * await count(session, unit_id, all_of_them, hidden) / looked_at)
 
 
 async def page(
@@ -66,13 +92,32 @@ async def page(
     offset: int = 0,
 ) -> Page[EngagementEvent]:
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
-    query = select(EngagementEvent).where(*wanted.conditions(unit_id)).order_by(*(key.clause for key in KEYS))
+    hidden = await event_types.hidden_names(session, unit_id)
+    total = await count(session, unit_id, wanted, hidden)
+    if after is None and offset and wanted.counted:
+        wanted, offset = await _skip_days(session, unit_id, wanted, offset)
+    conditions = wanted.conditions(unit_id, hidden)
+    query = select(EngagementEvent).where(*conditions)
     if after is not None:
         query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
-    rows = (await session.exec(query.limit(limit + 1).offset(offset))).all()
+    elif offset:
+        place = tuple_(*(key.column for key in KEYS))
+        query = query.where(place.in_(skipping([key.column for key in KEYS], conditions, KEYS, offset, limit + 1)))
+    rows = (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(limit + 1))).all()
     shown = rows[:limit]
     cursors = [encode_cursor([row.occurred_at, row.seq]) for row in shown]
-    return Page(shown, cursors, len(rows) > limit, await count(session, unit_id, wanted))
+    return Page(shown, cursors, len(rows) > limit, total)
+
+
+async def _skip_days(session: AsyncSession, unit_id: str, wanted: EventFilter, offset: int) -> tuple[EventFilter, int]:
+    """Where a deep page begins: whole days before it are skipped by their counts, and never read."""
+    by_day = (await event_counts.counts(session, unit_id, wanted.window)).by_day
+    for day, events in by_day.items():
+        if offset < events:
+            end = datetime.combine(day + timedelta(days=1), time(), UTC)
+            return replace(wanted, occurred_to=min(end, wanted.occurred_to or end)), offset
+        offset -= events
+    return replace(wanted, occurred_to=_BEFORE_ALL), 0
 
 
 async def event(session: AsyncSession, unit_id: str, event_id: str) -> EngagementEvent | None:
@@ -81,7 +126,8 @@ async def event(session: AsyncSession, unit_id: str, event_id: str) -> Engagemen
     return (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(1))).first()
 
 
-# Behind every event.
+# Before and behind every event.
+_BEFORE_ALL = datetime(1, 1, 1, tzinfo=UTC)
 _NEWEST = datetime(9000, 1, 1, tzinfo=UTC), 0
 _EXPORTED_AT_ONCE = 5_000
 _EXPORT = """

@@ -27,6 +27,11 @@ async def visible_names(session: AsyncSession, unit_id: str) -> Sequence[str]:
     return sorted((await session.exec(query)).all())
 
 
+async def hidden_names(session: AsyncSession, unit_id: str) -> Sequence[str]:
+    query = select(EventType.name).where(EventType.unit_id == unit_id, col(EventType.hidden))
+    return (await session.exec(query)).all()
+
+
 async def exists(session: AsyncSession, unit_id: str, name: str) -> bool:
     return await session.get(EventType, (unit_id, name)) is not None
 

@@ -87,7 +87,7 @@ async def page(
     if after is not None:
         query = query.where(behind(keys, decode_cursor(after, keys)))
     elif offset and limit is not None:
-        query = query.where(col(Lead.lead_id).in_(skipping(Lead.lead_id, conditions, keys, offset, limit + 1)))
+        query = query.where(col(Lead.lead_id).in_(skipping([Lead.lead_id], conditions, keys, offset, limit + 1)))
     if limit is not None:
         query = query.limit(limit + 1)
     rows = (await session.exec(query.order_by(*(key.clause for key in keys)))).all()

@@ -118,7 +118,7 @@ async def bounded_count(session: AsyncSession, rows: Any) -> int:
     return max(int(root["Plan"]["Plan Rows"]), MOST_COUNTED + 1)
 
 
-def skipping(key: Any, conditions: Sequence[Any], keys: Sequence[SortKey], offset: int, most: int) -> Any:
-    """The keys of the rows of a deep page. The rows before it are skipped in the index, and never read."""
-    query = select(key).where(*conditions).order_by(*(each.clause for each in keys))
+def skipping(columns: Sequence[Any], conditions: Sequence[Any], keys: Sequence[SortKey], offset: int, most: int) -> Any:
+    """What names the rows of a deep page. The rows before it are skipped in the index, and never read."""
+    query = select(*columns).where(*conditions).order_by(*(each.clause for each in keys))
     return query.offset(offset).limit(most)

@@ -462,8 +462,8 @@ class EngagementEvent(TenantRow, table=True):
     __table_args__ = (
         Index("events_by_seq", "unit_id", "seq"),
         Index("events_by_id", "unit_id", "event_id"),
-        Index("events_by_lead", "unit_id", "lead_id", "occurred_at"),
-        Index("events_by_type", "unit_id", "event_type", "occurred_at"),
+        Index("events_by_lead", "unit_id", "lead_id", "occurred_at", "seq"),
+        Index("events_by_type", "unit_id", "event_type", "occurred_at", "seq"),
         {"postgresql_partition_by": "RANGE (occurred_at)", **TENANT},
     )
 

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leadvibe.store import lead_queries, lead_state, paging
+from leadvibe.store import event_queries, lead_queries, lead_state, paging
 from leadvibe.store.database import Database
+from leadvibe.store.event_queries import EventFilter
 from leadvibe.store.grams import fold
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder
 from leadvibe.store.tables import Lane, Lead
+from tests.pipeline.units import Unit, body, new_unit
+from tests.scoring.streams import at, config, ruleset
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 UNIT = "unit_lists"
@@ -106,3 +109,50 @@ async def test_a_search_sees_no_other_unit_and_no_lead_that_lists_hide(database:
     async with database.session() as session:
         (match,) = await lead_queries.search(session, "unit_a", "ANE@", most=10)
     assert (match.lead_id, match.match_type, match.best_alias) == ("x_unit_a", "alias", "Jane@A.example")
+
+
+@pytest.fixture
+async def unit(database: Database) -> Unit:
+    """Events of five days, of three types, one of which is hidden; some at the same moment."""
+    unit = await new_unit(database, config(ruleset("rs_a", view=1)))
+    bodies = [
+        body(
+            ("view", "click", "secret")[n % 3],
+            f"ld_{n % 4}",
+            -86_400.0 * (n % 5) - 3_600 * (n % 7),
+            metadata={"path": f"/{n % 2}", "n": n},
+        )
+        for n in range(90)
+    ]
+    await unit.score(*bodies)
+    await database.pool.execute("UPDATE event_types SET hidden = true WHERE name = 'secret'")
+    return unit
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        EventFilter(),
+        EventFilter(event_type="view"),
+        EventFilter(lead_id="ld_1"),
+        EventFilter(occurred_from=at(-200_000), occurred_to=at(-40_000)),
+        EventFilter(metadata=[("path", "/1")]),
+        EventFilter(metadata=[("path", "/1"), ("n", "4")], logic="or"),
+    ],
+)
+async def test_pages_of_events_by_number_make_up_the_whole_list(unit: Unit, wanted: EventFilter) -> None:
+    async with unit.database.session() as session:
+        whole = await event_queries.page(session, unit.unit_id, wanted, 1000)
+        pages = [await event_queries.page(session, unit.unit_id, wanted, 7, offset=n) for n in range(0, 98, 7)]
+    ids = [row.event_id for row in whole.rows]
+    assert [row.event_id for page in pages for row in page.rows] == ids and 0 < len(ids) <= 60
+    assert {page.total for page in pages} == {len(ids)} == {whole.total}
+
+
+async def test_a_total_of_a_metadata_filter_is_told_from_the_newest_events(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_queries, "_EVENTS_SAMPLED", 20)
+    async with unit.database.session() as session:
+        about = await event_queries.count(session, unit.unit_id, EventFilter(metadata=[("path", "/1")]), ["secret"])
+    assert 15 <= about <= 45 and about % 3 == 0  # thirty of sixty; a third of them is looked at
