@@ -15,6 +15,7 @@ from leadvibe.schema import families
 from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.analytics import AnalyticsQueries
+from leadvibe.schema.backfill import BackfillMutations
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
@@ -77,6 +78,7 @@ SCHEMA = _Schema(
         ImportMutations,
         LeadMutations,
         AccountMutations,
+        BackfillMutations,
         MergeMutations,
         DeletionMutations,
         SettingsMutations,

@@ -143,10 +143,32 @@ def mapped(
                 if new.get(each.target) in (None, ""):
                     new[each.target] = value
             case "append":
-                name = f"{each.target}_list"
-                listed = new.get(name)
-                values = listed if isinstance(listed, list) else []
+                values = _appended(each, new)
                 if not values or values[-1] != value:
-                    new[name] = [*values, value][-_MOST_APPENDED:]
+                    new[f"{each.target}_list"] = [*values, value][-_MOST_APPENDED:]
                 new[each.target] = value
     return new
+
+
+def filled(mappings: Sequence[FieldMapping], properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The properties after they went through the mappings themselves, again and again until nothing changes.
+
+    For a backfill, which must change nothing when it comes again: a value that is in an `append` list already
+    is no new one.
+    """
+    for _ in mappings:
+        fresh = [
+            each
+            for each in mappings
+            if each.update_behavior != "append" or properties.get(each.source) not in _appended(each, properties)
+        ]
+        after = mapped(fresh, properties, properties)
+        if after == properties:
+            break
+        properties = after
+    return properties
+
+
+def _appended(mapping: FieldMapping, properties: Mapping[str, Any]) -> list[Any]:
+    listed = properties.get(f"{mapping.target}_list")
+    return listed if isinstance(listed, list) else []

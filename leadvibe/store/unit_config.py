@@ -19,7 +19,7 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         """,
         unit_id,
     )
-    allow_negative_scores, abm_enabled = await _switches(connection, unit_id)
+    allow_negative_scores, _ = await _switches(connection, unit_id)
     return UnitConfig(
         rulesets=await _rulesets(connection, unit_id, [row for row in rulesets if row["active"]]),
         filters=await _filters(connection, unit_id),
@@ -28,9 +28,15 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         ceilings=await _ceilings(connection, unit_id),
         primary_ruleset_id=next((row["ruleset_id"] for row in rulesets if row["is_primary"]), None),
         profile=await load_fit(connection, unit_id, "profile"),
-        account=await load_fit(connection, unit_id, "account") if abm_enabled else None,
+        account=await load_account(connection, unit_id),
         surge_triggers=await _surge_triggers(connection, unit_id),
     )
+
+
+async def load_account(connection: AnyConnection, unit_id: str) -> FitConfig | None:
+    """The account configuration; None while account-based scoring is off."""
+    _, abm_enabled = await _switches(connection, unit_id)
+    return await load_fit(connection, unit_id, "account") if abm_enabled else None
 
 
 async def load_fit(connection: AnyConnection, unit_id: str, surface: Surface) -> FitConfig:

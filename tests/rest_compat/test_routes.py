@@ -44,6 +44,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/org-units/active"): {"json": {"ouId": "unit_1"}},
 }
 
+# Only for owners of the unit, and not for API credentials.
+OWNERS = {"/admin/backfill/account-profile", "/admin/backfill/event-account-ids"}
 # They only read, and say in a body what.
 ASKING = {"/leads/scores", "/scores/batch", "/leads/merge/preview"}
 # Their body names what does not exist.
@@ -129,6 +131,8 @@ async def test_a_credential_pair_may_do_what_its_unit_offers(
     response = await http.send(request)
     if path == "/org-units/active":
         refused(response, 400)  # another unit than its own
+    elif path in OWNERS:
+        refused(response, 403, "forbidden")
     else:
         assert response.status_code == (404 if finds_nothing(path) else route.status), response.text
 

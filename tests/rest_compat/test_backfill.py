@@ -1,0 +1,156 @@
+"""Backfills: they do what live scoring would have done, count it, and find nothing the second time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from leadvibe.pipeline import backfill
+from leadvibe.store.database import Database
+from tests.rest_compat.conftest import Org, Scoring
+
+
+def view(lead: str, address: str | None = None, **metadata: Any) -> dict[str, Any]:
+    aliases = [{"alias_kind": "email", "raw_value": address}] if address else []
+    return {"event_type": "view", "lead_id": lead, "aliases": aliases, "metadata": metadata}
+
+
+async def run(org: Org, name: str) -> dict[str, int]:
+    response = await org.http.post(f"/admin/backfill/{name}")
+    assert response.status_code == 200, response.text
+    counters: dict[str, int] = response.json()
+    return counters
+
+
+async def abm(org: Org) -> None:
+    assert (await org.http.put("/settings/scoring", json={"abm_enabled": True})).status_code == 204
+
+
+@pytest.fixture
+async def people(acme: Org, rival: Org, scoring: Scoring, monkeypatch: pytest.MonkeyPatch) -> Org:
+    """Four leads from before account-based scoring; the backfill takes them in groups of two."""
+    monkeypatch.setattr(backfill, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(backfill, "_EVENTS_AT_ONCE", 2)
+    for org in (acme, rival):
+        await org.ingest(
+            view("ann", "ann@acme.com"), view("bob", "bob@ACME.com"), view("cy", "cy@gmail.com"), view("dan"),
+            view("ann"),
+        )  # fmt: skip
+    await scoring.finish()
+    for lead, metadata in (
+        ("ann", {"job": "VP", "company": "Acme Inc", "size": 250}),
+        ("bob", {"job": "Dev", "size": 3}),
+    ):
+        assert (await acme.http.patch(f"/leads/{lead}/metadata", json=metadata)).status_code == 200
+    return acme
+
+
+async def metadata(org: Org, lead: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await org.http.get(f"/leads/{lead}")).json()["lead"]["metadata"]
+    return found
+
+
+async def test_accounts_and_profiles(people: Org, rival: Org) -> None:
+    await abm(people)
+    await people.http.post("/account-mappings", json={"source_field": "size", "account_property": "employees"})
+    await people.http.post("/profile-mappings", json={"source_field": "job", "profile_property": "title"})
+    ruleset = (await people.http.post("/profile-scoring/rulesets", json={"name": "Fit"})).json()["id"]
+    rule = {"profile_property": "title", "condition": "equals", "comparison_value": "VP", "weight": 30}
+    await people.http.post(f"/profile-scoring/rulesets/{ruleset}/rules", json=rule)
+    assert await run(people, "account-profile") == {
+        "leads_processed": 4,
+        "accounts_linked": 2,
+        "accounts_created": 1,
+        "profile_scores_updated": 4,
+    }
+    (account,) = (await people.http.get("/accounts")).json()["accounts"]
+    assert (account["name"], account["domain"], account["leads_count"]) == ("Acme Inc", "acme.com", 2)
+    assert account["metadata"] == {"employees": 250}
+    assert (await people.http.get("/score/ann")).json()["profile_scores"] == {ruleset: 30}
+    again = {"leads_processed": 4, "accounts_linked": 0, "accounts_created": 0, "profile_scores_updated": 0}
+    assert await run(people, "account-profile") == again
+    assert (await people.http.get("/accounts")).json()["accounts"] == [account]
+    await abm(rival)
+    assert (await rival.http.get("/accounts")).json()["total"] == 0, "another unit's leads were not touched"
+
+
+async def test_a_lead_that_names_its_account_is_linked_to_it(people: Org) -> None:
+    await abm(people)
+    await run(people, "account-profile")
+    (account,) = (await people.http.get("/accounts")).json()["accounts"]
+    await people.http.patch("/leads/dan/metadata", json={"accountId": account["account_id"]})
+    assert (await run(people, "account-profile"))["accounts_linked"] == 1
+    assert (await people.http.get("/leads/dan")).json()["lead"]["account_id"] == account["account_id"]
+
+
+async def test_no_account_is_made_while_abm_is_off(people: Org) -> None:
+    done = await run(people, "account-profile")
+    assert (done["leads_processed"], done["accounts_linked"], done["accounts_created"]) == (4, 0, 0)
+
+
+async def test_events_name_the_account_of_their_lead(people: Org, scoring: Scoring, database: Database) -> None:
+    assert await run(people, "event-account-ids") == {
+        "events_scanned": 5,
+        "events_updated": 0,
+        "leads_without_account": 4,
+    }
+    await abm(people)
+    await run(people, "account-profile")
+    (account,) = (await people.http.get("/accounts")).json()["accounts"]
+    account_id = account["account_id"]
+    await people.ingest(view("ann", accountId="acct_wrong", page="a"), view("bob", accountId=account_id))
+    await scoring.finish()
+    assert await run(people, "event-account-ids") == {
+        "events_scanned": 7,
+        "events_updated": 4,
+        "leads_without_account": 2,
+    }
+    events = await people.events()
+    assert {"accountId": account_id, "page": "a"} in [event["metadata"] for event in events]
+    for event in events:
+        expected = account_id if event["lead_id"] in ("ann", "bob") else None
+        assert event["metadata"].get("accountId") == expected
+    assert (await run(people, "event-account-ids"))["events_updated"] == 0
+
+
+async def test_profile_mappings_respect_their_behaviour(people: Org) -> None:
+    await people.http.patch("/leads/ann/metadata", json={"first": "kept", "page": "b", "seen_list": ["a"]})
+    for source, target, behavior in (
+        ("job", "title", "always_latest"),
+        ("company", "first", "set_once"),
+        ("page", "seen", "append"),
+        ("title", "copy", "always_latest"),
+    ):
+        body = {"source_field": source, "profile_property": target, "update_behavior": behavior}
+        assert (await people.http.post("/profile-mappings", json=body)).status_code == 201
+    assert await run(people, "profile-mappings") == {"leads_processed": 4, "leads_updated": 2}
+    ann = await metadata(people, "ann")
+    assert {name: ann[name] for name in ("title", "first", "seen", "seen_list", "copy")} == {
+        "title": "VP",
+        "first": "kept",
+        "seen": "b",
+        "seen_list": ["a", "b"],
+        "copy": "VP",
+    }
+    assert await run(people, "profile-mappings") == {"leads_processed": 4, "leads_updated": 0}
+    assert await metadata(people, "ann") == ann
+
+
+async def test_graphql_has_them_too(people: Org) -> None:
+    await abm(people)
+    query = """mutation {
+      backfillAccounts { leadsProcessed accountsLinked accountsCreated profileScoresUpdated }
+      backfillEventAccounts { eventsScanned eventsUpdated leadsWithoutAccount }
+      backfillProfileMappings { leadsProcessed leadsUpdated }
+    }"""
+    assert (await people.http.post("/graphql", json={"query": query})).json()["data"] == {
+        "backfillAccounts": {
+            "leadsProcessed": 4,
+            "accountsLinked": 2,
+            "accountsCreated": 1,
+            "profileScoresUpdated": 0,
+        },
+        "backfillEventAccounts": {"eventsScanned": 5, "eventsUpdated": 3, "leadsWithoutAccount": 2},
+        "backfillProfileMappings": {"leadsProcessed": 4, "leadsUpdated": 0},
+    }
