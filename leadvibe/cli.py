@@ -170,15 +170,15 @@ def import_file(
 @app.command(epilog="Example: leadvibe rescore --unit unit_01m8...")
 def rescore(unit: Unit = None) -> None:
     """Score a unit's stored events anew, with today's rules. Live scoring goes on meanwhile."""
-    from leadvibe.pipeline.rescore import rescore
+    from leadvibe.pipeline import rescore_job
 
     bar = _bar("leads", MofNCompleteColumn())
 
     async def run(database: Database) -> int:
         unit_id = await _unit(database, unit)
-        total = await database.pool.fetchval("SELECT count(*) FROM leads WHERE unit_id = $1", unit_id)
-        task = bar.add_task("rescoring", total=total, rows=0)
-        return await rescore(database, unit_id, lambda count: bar.advance(task, count))
+        job = await rescore_job.begin(database, unit_id, None)
+        task = bar.add_task("rescoring", total=job.total, rows=0)
+        return await job.run(lambda count: bar.advance(task, count))
 
     with bar:
         count = _with_database(run)

@@ -9,8 +9,7 @@ from asyncpg import Record
 
 from leadvibe.scoring.model import DECAY, Event
 from leadvibe.scoring.replay import Replay, replay
-from leadvibe.store import event_log, lead_state, queue, unit_config
-from leadvibe.store.database import Database
+from leadvibe.store import event_log, lead_state, unit_config
 from leadvibe.store.lead_state import BatchLead
 from leadvibe.store.queue import AnyConnection
 
@@ -18,25 +17,6 @@ from leadvibe.store.queue import AnyConnection
 LEADS_AT_ONCE = 200
 
 Progress = Callable[[int], None]
-
-
-async def rescore(database: Database, unit_id: str, progress: Progress | None = None) -> int:
-    """Rescores all leads of a unit and returns their number; `progress` hears of each group.
-
-    Keeps recorded DECAY deltas and fires no triggers. Live scoring goes on between the groups. With
-    unchanged configuration nothing changes (decision: "Rescoring").
-    """
-    done, after = 0, ""
-    while True:
-        async with database.pool.acquire() as connection, connection.transaction():
-            await queue.lock_lane(connection, unit_id, wait=True)
-            leads = await _next_leads(connection, unit_id, after)
-            if not leads:
-                return done
-            await rescore_leads(connection, unit_id, leads)
-        done, after = done + len(leads), leads[-1]
-        if progress is not None:
-            progress(len(leads))
 
 
 async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> None:
@@ -59,10 +39,11 @@ async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Seque
     await _save_events(connection, unit_id, events, replays)
 
 
-async def _next_leads(connection: AnyConnection, unit_id: str, after: str) -> list[str]:
+async def next_leads(connection: AnyConnection, unit_id: str, after: str) -> list[str]:
+    """Some of the unit's leads behind this one, in the order of their ids."""
     rows = await connection.fetch(
         """
-        SELECT lead_id FROM leads WHERE unit_id = $1 AND lead_id > $2 AND merged_into IS NULL
+        SELECT lead_id FROM leads WHERE unit_id = $1 AND lead_id > $2 AND merged_into IS NULL AND NOT deleting
         ORDER BY lead_id LIMIT $3
         """,
         unit_id,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from leadvibe.pipeline import import_job, lead_deletion
+from leadvibe.pipeline import import_job, lead_deletion, rescore_job
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
@@ -87,6 +87,9 @@ JOBS = {
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
+    ),
+    "rescores": Job(
+        "Takes up rescorings of units that were left unfinished.", timedelta(minutes=1), rescore_job.finish_stale
     ),
     "imports": Job("Marks imports as failed whose process died.", timedelta(minutes=1), import_job.fail_stale),
 }

@@ -13,7 +13,7 @@ from leadvibe.store.tables import JobRecord
 
 # The process that works may be another one: its progress is read from the database.
 _LOOK_SECONDS = 0.5
-_ENDED = ("completed", "failed")
+_ENDED = ("completed", "failed", "cancelled")
 
 
 @operation(Permission.READ)

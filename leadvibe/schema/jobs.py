@@ -1,4 +1,4 @@
-"""Jobs: importing a file, and how far work is that outlives its request."""
+"""Jobs: importing a file, rescoring, and how far work is that outlives its request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from strawberry.file_uploads import Upload
 
 from leadvibe.errors import bad_request
-from leadvibe.resolvers import imports, jobs
+from leadvibe.resolvers import imports, jobs, rescore
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.lead_deletion import JobStatus
@@ -33,10 +33,12 @@ class RowProblem:
 @strawberry.type(description="Work that outlives its request.")
 class Job:
     id: strawberry.ID = strawberry.field(description="Its id.")
-    kind: str = strawberry.field(description="What is done: import, lead_deletion.")
+    kind: str = strawberry.field(description="What is done: import, lead_deletion, rescore.")
     subject: str = strawberry.field(description="What it is about: the name of a file, the id of a lead.")
     status: JobStatus = strawberry.field(description="How far it is.")
-    done: BigInt = strawberry.field(description="How much is done: rows imported, events deleted.")
+    done: BigInt = strawberry.field(description="How much is done: rows imported, events deleted, leads rescored.")
+    total: BigInt | None = strawberry.field(description="How much there is to do, where that is known.")
+    percentage: float | None = strawberry.field(description="How much of the total is done, 0 to 100.")
     failed: BigInt = strawberry.field(description="How many rows failed.")
     problems: list[RowProblem] = strawberry.field(description="The first rows that failed.")
     error: str | None = strawberry.field(description="Why the job failed.")
@@ -51,12 +53,21 @@ class Job:
             subject=row.subject,
             status=JobStatus(row.status),
             done=BigInt(row.done),
+            total=None if row.total is None else BigInt(row.total),
+            percentage=_percentage(row),
             failed=BigInt(row.failed),
             problems=[RowProblem(**problem) for problem in row.problems],
             error=row.error,
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
+
+
+def _percentage(row: tables.JobRecord) -> float | None:
+    """Leads that come or go meanwhile change nothing in the total."""
+    if row.status == "completed":
+        return 100.0
+    return min(100.0, 100.0 * row.done / row.total) if row.total else None
 
 
 @strawberry.type
@@ -81,6 +92,20 @@ class ImportMutations:
             raise bad_request("Send the file by the GraphQL multipart request specification.", file="must be a file")
         name = file.filename or ""
         return Job.of(await imports.import_events_in_background(info.context, name, _opened(file), skip_triggers))
+
+
+@strawberry.type
+class RescoreMutations:
+    @field
+    async def rescore(self, info: Info) -> Job | None:
+        """Begins to score the unit's stored events anew with today's configuration; live scoring goes on.
+        `job` and `jobProgress` tell how far it is."""
+        return Job.of(await rescore.rescore(info.context))
+
+    @field
+    async def cancel_job(self, info: Info, id: JobId) -> Job | None:
+        """Cancels a rescoring: the leads that are done stay so; `not_cancellable` when it has ended."""
+        return Job.of(await rescore.cancel_job(info.context, id))
 
 
 async def progress(info: Info, job_id: str) -> AsyncGenerator[Job, None]:

@@ -21,6 +21,7 @@ class JobStatus(Enum):
     RUNNING = strawberry.enum_value("running", description="It is at work.")
     COMPLETED = strawberry.enum_value("completed", description="It is done.")
     FAILED = strawberry.enum_value("failed", description="It stopped; `error` says why.")
+    CANCELLED = strawberry.enum_value("cancelled", description="Somebody cancelled it.")
 
 
 @strawberry.type(description="The deletion of a lead; a failed one is tried again.")

@@ -7,10 +7,9 @@ import asyncio
 import pytest
 
 from leadvibe.pipeline.decay import decay
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.store.config_tables import DecayRule
 from leadvibe.store.database import Database
-from tests.pipeline.units import Unit, body, new_unit
+from tests.pipeline.units import Unit, body, new_unit, rescore
 from tests.scoring.streams import at, config, ruleset
 
 # Days are counted from a hundred days before the events of these tests are received.

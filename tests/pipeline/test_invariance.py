@@ -8,11 +8,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store.database import Database
 from leadvibe.store.event_log import stored_scores
-from tests.pipeline.units import Unit, body, email, new_unit, score_all
+from tests.pipeline.units import Unit, body, email, new_unit, rescore, score_all
 from tests.scoring.streams import configs, guarded, streams
 
 Bodies = list[dict[str, Any]]

@@ -6,11 +6,10 @@ import asyncio
 import random
 from typing import Any
 
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.scoring.surge import STANDARD
 from leadvibe.store.database import Database
-from tests.pipeline.units import RECEIVED, Unit, body, email, new_unit, score_all
+from tests.pipeline.units import RECEIVED, Unit, body, email, new_unit, rescore, score_all
 from tests.scoring.streams import config, grouped, plain, ruleset
 
 OURS = config(ruleset("rs_a", view=5, click=2), filters=[plain(3, 20)], surge=STANDARD)

@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from leadvibe.errors import ApiError
 from leadvibe.pipeline.lead_deletion import EVENTS_AT_ONCE, begin, finish
 from leadvibe.pipeline.merging import Truncation, merge
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store.database import Database
 from tests.pipeline.test_invariance import few, worlds
-from tests.pipeline.units import Unit, body, email, new_unit, true_counts
+from tests.pipeline.units import Unit, body, email, new_unit, rescore, true_counts
 from tests.scoring.streams import START, at, config, ruleset, streams
 
 WORLD = config(ruleset("rs_a", view=10))

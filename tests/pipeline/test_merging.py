@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadvibe.pipeline.merging import Truncation, merge
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.scoring.model import LEAD_MERGED, UnitConfig
 from leadvibe.store.database import Database
 from leadvibe.store.tables import Lead
 from tests.pipeline.test_invariance import few, worlds
-from tests.pipeline.units import Unit, body, email, new_unit, true_counts
+from tests.pipeline.units import Unit, body, email, new_unit, rescore, true_counts
 from tests.scoring.streams import START, at, config, ruleset, streams
 
 WORLD = config(ruleset("rs_a", view=10), ruleset("rs_b", click=2))

@@ -6,12 +6,11 @@ import asyncio
 
 import pytest
 
-from leadvibe.pipeline.rescore import rescore
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store import unit_config
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import existing_months
-from tests.pipeline.units import Unit, body, email, new_unit, open_worker
+from tests.pipeline.units import Unit, body, email, new_unit, open_worker, rescore
 from tests.scoring.streams import SHORT_SESSIONS, at, config, grouped, plain, ruleset
 
 WORLD = config(ruleset("rs_a", view=10), ruleset("rs_b", view=1, click=2))

@@ -13,8 +13,10 @@ from asyncpg import Record
 
 from leadvibe.ids import new_id
 from leadvibe.live.publisher import Publisher
+from leadvibe.pipeline import rescore_job
 from leadvibe.pipeline.buffer import IngestBuffer, Result
 from leadvibe.pipeline.events import IncomingEvent, read_event
+from leadvibe.pipeline.rescore import Progress
 from leadvibe.pipeline.worker import Worker
 from leadvibe.scoring import surge
 from leadvibe.scoring.model import DECAY, Event, UnitConfig, VelocityFilter
@@ -101,6 +103,11 @@ class Unit:
             )
             by_lead.setdefault(row["lead_id"], []).append(event)
         return {lead_id: replay(config, events) for lead_id, events in by_lead.items() if lead_id is not None}
+
+
+async def rescore(database: Database, unit_id: str, progress: Progress | None = None) -> int:
+    """Rescores a unit, from the first lead to the last; how many there are."""
+    return await (await rescore_job.begin(database, unit_id, None)).run(progress)
 
 
 async def true_counts(unit: Unit) -> None:
