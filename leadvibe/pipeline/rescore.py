@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from asyncpg import Record
 
-from leadvibe.scoring.model import DECAY, Event
+from leadvibe.scoring.model import DECAY, Event, UnitConfig
 from leadvibe.scoring.replay import Replay, replay
 from leadvibe.store import event_log, lead_state, unit_config
 from leadvibe.store.lead_state import BatchLead
@@ -22,6 +22,16 @@ Progress = Callable[[int], None]
 async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> None:
     """Rescores some leads, in the caller's transaction, which holds the unit's lane."""
     config = await unit_config.load(connection, unit_id)
+    events, replays = await replayed(connection, unit_id, config, lead_ids)
+    leads = [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
+    await lead_state.save_leads(connection, unit_id, leads, config.primary_ruleset_id, datetime.now(UTC))
+    await _save_events(connection, unit_id, events, replays)
+
+
+async def replayed(
+    connection: AnyConnection, unit_id: str, config: UnitConfig, lead_ids: Sequence[str]
+) -> tuple[Sequence[Record], dict[str, Replay]]:
+    """The stored events of some leads, and each lead as they make it."""
     events = await connection.fetch(
         """
         SELECT lead_id, seq, event_type, occurred_at, scores FROM engagement_events
@@ -33,10 +43,7 @@ async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Seque
     by_lead: dict[str, list[Record]] = {lead_id: [] for lead_id in lead_ids}
     for row in events:
         by_lead[row["lead_id"]].append(row)
-    replays = {lead_id: replay(config, map(_event, rows)) for lead_id, rows in by_lead.items()}
-    leads = [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
-    await lead_state.save_leads(connection, unit_id, leads, config.primary_ruleset_id, datetime.now(UTC))
-    await _save_events(connection, unit_id, events, replays)
+    return events, {lead_id: replay(config, map(_event, rows)) for lead_id, rows in by_lead.items()}
 
 
 async def next_leads(connection: AnyConnection, unit_id: str, after: str) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from leadvibe.errors import ApiError
 from leadvibe.pipeline import rescore_job
+from leadvibe.pipeline.rescore_preview import RescorePreview, preview
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.jobs import get_job
@@ -31,3 +32,9 @@ async def cancel_job(context: Context, job_id: str) -> JobRecord:
         text = "Only a rescoring that has not ended can be cancelled."
         raise ApiError(409, "not_cancellable", text)
     return await get_job(context, job_id)
+
+
+@operation(Permission.READ)
+async def preview_rescore(context: Context) -> RescorePreview:
+    """What `rescore` would change, without changing anything."""
+    return await preview(context.services.database, context.caller.unit_id)

@@ -94,6 +94,34 @@ class ImportMutations:
         return Job.of(await imports.import_events_in_background(info.context, name, _opened(file), skip_triggers))
 
 
+@strawberry.type(description="What a rescoring would change.")
+class RescorePreview:
+    total_leads: BigInt = strawberry.field(description="The unit's leads.")
+    affected_leads: BigInt = strawberry.field(description="Those with events to score anew.")
+    increases: BigInt = strawberry.field(description="Leads whose primary score would rise.")
+    decreases: BigInt = strawberry.field(description="Leads whose primary score would fall.")
+    unchanged: BigInt = strawberry.field(description="Leads with events whose primary score would stay.")
+    level_changes: BigInt = strawberry.field(description="Leads that would change their engagement level.")
+    average_change: float = strawberry.field(description="Points by which a lead with events would change.")
+
+
+@strawberry.type
+class RescoreQueries:
+    @field
+    async def rescore_preview(self, info: Info) -> RescorePreview:
+        """What `rescore` would change, without changing anything."""
+        found = await rescore.preview_rescore(info.context)
+        return RescorePreview(
+            total_leads=BigInt(found.total_leads),
+            affected_leads=BigInt(found.affected_leads),
+            increases=BigInt(found.increases),
+            decreases=BigInt(found.decreases),
+            unchanged=BigInt(found.unchanged),
+            level_changes=BigInt(found.level_changes),
+            average_change=found.average_change,
+        )
+
+
 @strawberry.type
 class RescoreMutations:
     @field

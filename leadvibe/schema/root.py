@@ -22,7 +22,7 @@ from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.explanation import ExplanationQueries
-from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations
+from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations, RescoreQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
@@ -60,6 +60,7 @@ SCHEMA = _Schema(
         MergeQueries,
         DeletionQueries,
         JobQueries,
+        RescoreQueries,
         ExplanationQueries,
         EventQueries,
         EventReads,

@@ -47,7 +47,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
 # Only for owners of the unit, and not for API credentials.
 OWNERS = {"/admin/backfill/account-profile", "/admin/backfill/event-account-ids"}
 # They only read, and say in a body what.
-ASKING = {"/leads/scores", "/scores/batch", "/leads/merge/preview"}
+ASKING = {"/api/v1/ou/{ouId}/scoring/rescore-preview", "/leads/scores", "/scores/batch", "/leads/merge/preview"}
 # Their body names what does not exist.
 NAMING = {"/leads/merge", "/leads/merge/preview"}
 
