@@ -22,8 +22,8 @@ _RUNS = 9
 _LEADS = """
     INSERT INTO leads (unit_id, lead_id, metadata, score, scores, session_count, last_event_at, last_event_type,
                        created_at, updated_at)
-    SELECT $1, 'lead_' || lpad(n::text, 7, '0'), '{"plan": "Pro"}', (n * 7919) % 1000,
-           jsonb_build_object('rs_0', (n * 7919) % 1000), 1, $4::timestamptz - n * interval '1 second', 'page_view',
+    SELECT $1, 'lead_' || lpad(n::text, 7, '0'), '{"plan": "Pro"}', (n::bigint * 7919) % 1000,
+           jsonb_build_object('rs_0', (n::bigint * 7919) % 1000), 1, $4::timestamptz - n * interval '1 second', 'page_view',
            $4::timestamptz - n * interval '1 second', $4
     FROM generate_series($2::int, $3::int) n
 """
@@ -44,7 +44,7 @@ _EVENTS = """
     SELECT $1, $4::timestamptz - interval '1 hour' * (n % 240) - interval '1 millisecond' * (n / 240),
            n, 'ev_' || n, 'lead_' || lpad((1 + n % $5::int)::text, 7, '0'),
            (ARRAY['page_view', 'email_open', 'email_click', 'form_submit'])[1 + n % 4], 'web',
-           jsonb_build_object('path', '/' || n % 50), false, '{"rs_0": [1, 0, 1, 0, "rl_1"]}', $4, $4
+           jsonb_build_object('path', '/' || n / 240 % 50), false, '{"rs_0": [1, 0, 1, 0, "rl_1"]}', $4, $4
     FROM generate_series($2::int, $3::int) n
 """
 _COUNTS = """

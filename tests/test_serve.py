@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from websockets import ConnectionClosed, Subprotocol
+from websockets.sync.client import ClientConnection, connect
 
 from tests.serve_process import Serve, leadvibe, refusal, remove_cluster, runs, scores, serving, until
 
@@ -101,13 +106,36 @@ def test_a_taken_port_is_told_in_a_sentence(serve: Serve, data_dir: Path) -> Non
         assert http.get("/readyz").status_code == 200
 
 
+@contextmanager
+def subscribed(serve: Serve) -> Iterator[ClientConnection]:
+    """An open subscription over a WebSocket."""
+    address = serve.url.replace("http", "ws") + "/graphql"
+    with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        pair = b64encode(":".join(serve.credential).encode()).decode()
+        socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Basic {pair}"}}))
+        assert json.loads(socket.recv(10))["type"] == "connection_ack"
+        query = {"query": "subscription { scoreUpdated { leadId } }"}
+        socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": query}))
+        socket.send(json.dumps({"type": "ping"}))
+        assert json.loads(socket.recv(10))["type"] == "pong", "the subscription was taken before"
+        yield socket
+
+
 def test_sigterm_stops_everything_though_streams_are_open(serve: Serve) -> None:
     family = serve.family()
     assert len(family) > 3
-    with serve.http(serve.credential) as http, http.stream("GET", "/stream") as stream:
+    with (
+        serve.http(serve.credential) as http,
+        http.stream("GET", "/stream") as stream,
+        subscribed(serve) as socket,
+    ):
         assert stream.status_code == 200
         began = time.monotonic()
         serve.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                assert json.loads(socket.recv(10))["type"] == "complete"
+        assert closed.value.rcvd is not None, "the server says good-bye"
         assert serve.process.wait(60) == 0
     assert time.monotonic() - began < _SECONDS_TO_STOP
     assert [process for process in family if runs(process)] == []
@@ -115,7 +143,8 @@ def test_sigterm_stops_everything_though_streams_are_open(serve: Serve) -> None:
 
 def test_a_stop_is_no_failure_in_the_log(serve: Serve) -> None:
     assert serve.process.poll() == 0, "it was stopped above"
-    assert "Traceback" not in serve.log.read_text()
+    log = serve.log.read_text()
+    assert "Traceback" not in log, log
 
 
 def test_a_restart_keeps_the_data_and_a_killed_one_leaves_nothing_running(serve: Serve, data_dir: Path) -> None:

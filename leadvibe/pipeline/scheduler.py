@@ -108,7 +108,9 @@ async def run_jobs(database: Database, stop: asyncio.Event) -> None:
             if due[name] <= now:
                 due[name] = now + job.every
                 try:
-                    _log.info("%s: %s", name, await job.run(database, now))
+                    # What runs every few seconds would fill the log with nothing.
+                    level = logging.INFO if job.every >= timedelta(hours=1) else logging.DEBUG
+                    _log.log(level, "%s: %s", name, await job.run(database, now))
                 except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     _log.exception("The job %s failed; it runs again in a minute.", name)
                     due[name] = now + timedelta(minutes=1)

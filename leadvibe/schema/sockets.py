@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 
 from leadvibe.schema.context import GraphQLContext
@@ -18,6 +19,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[GraphQLContext, None]):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message("Failed to parse message")
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        """A socket that is closing, because its client left or the server stops, takes no more messages:
+        nobody needs to be told."""
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
 
 
 def _well_formed(payload: Any) -> bool:
