@@ -23,8 +23,8 @@ _LEADS = """
     INSERT INTO leads (unit_id, lead_id, metadata, score, scores, session_count, last_event_at, last_event_type,
                        created_at, updated_at)
     SELECT $1, 'lead_' || lpad(n::text, 7, '0'), '{"plan": "Pro"}', (n::bigint * 7919) % 1000,
-           jsonb_build_object('rs_0', (n::bigint * 7919) % 1000), 1, $4::timestamptz - n * interval '1 second', 'page_view',
-           $4::timestamptz - n * interval '1 second', $4
+           jsonb_build_object('rs_0', (n::bigint * 7919) % 1000), 1, $4::timestamptz - n * interval '1 second',
+           'page_view', $4::timestamptz - n * interval '1 second', $4
     FROM generate_series($2::int, $3::int) n
 """
 _ALIASES = """
