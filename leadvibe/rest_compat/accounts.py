@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from leadvibe.errors import not_found
 from leadvibe.resolvers import accounts
 from leadvibe.resolvers.accounts import DeletedAccounts
 from leadvibe.resolvers.context import Context
@@ -125,7 +126,9 @@ async def _list(context: Context, call: Call) -> Any:
 
 async def _get(context: Context, call: Call) -> Any:
     account = await accounts.get_account(context, call.path["id"])
-    (row,) = await _rows(context, [account])
+    row = next(iter(await _rows(context, [account])), None)
+    if row is None:
+        raise not_found(f"The account {account.account_id}")
     leads = await accounts.list_account_leads(context, account.account_id)
     events = await accounts.list_account_events(context, account.account_id)
     return row | {"leads": [_lead(lead) for lead in leads], "recent_events": [_event(event) for event in events]}

@@ -26,7 +26,7 @@ async def test_a_path_that_is_none_is_404(anybody: Org, path: str) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/ingest"), ("PUT", "/ingest"), ("POST", "/leads"), ("PATCH", "/rules"), ("GET", "/rules/rl_1")],
+    [("GET", "/ingest"), ("PUT", "/ingest"), ("POST", "/channels"), ("PATCH", "/rules"), ("GET", "/rules/rl_1")],
 )
 async def test_a_method_that_is_none_is_405(anybody: Org, method: str, path: str) -> None:
     response = await anybody.http.request(method, path)
