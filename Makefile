@@ -37,5 +37,5 @@ bench: $(READY) ## Measure, each figure beside its reference
 	$(BIN)/python -m benchmarks
 
 lock: $(READY) ## Write requirements.txt anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml --extra dev --extra otel --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --output-file requirements.txt
