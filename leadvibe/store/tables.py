@@ -397,12 +397,12 @@ class SurgeEvent(TenantRow, table=True):
 
 
 class JobRecord(TenantRow, table=True):
-    """Work that outlives its request: an import, the deletion of a lead, rescoring a unit.
+    """Work that outlives its request: an import, the deletion of a lead, rescoring a unit, a backfill.
 
-    `status` is pending, running, completed, failed or cancelled. `last_subject`: the last lead of a rescoring
-    that is done; the work is taken up behind it. `subject`: what it is about (a file's name, a
-    lead's id). `problems`: the first rows that failed, as {line, reason}. `up_to_seq`: the last event, in
-    the order of arrival, that a deletion is about.
+    `status` is pending, running, completed, failed or cancelled. `last_subject`: the last lead or event that
+    is done; the work is taken up behind it. `subject`: what it is about (a file's name, a lead's id).
+    `problems`: the first rows that failed, as {line, reason}. `counts`: what it counted on its way, by name.
+    `up_to_seq`: the last event, in the order of arrival, that the work is about.
     """
 
     __tablename__ = "jobs"
@@ -422,6 +422,9 @@ class JobRecord(TenantRow, table=True):
     up_to_seq: int | None = Field(default=None, sa_type=BigInteger)
     last_subject: str | None = None
     problems: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    counts: dict[str, int] = Field(
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
+    )
     error: str | None = None
     created_by: str | None = None
     created_at: datetime = _stamp("When it was asked for.")
