@@ -1,0 +1,1 @@
+"""Brings the messages of the outbox to their receivers: queues, senders, retries."""
