@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
 import leadvibe.store.config_tables
-import leadvibe.store.delivery_tables  # noqa: F401
+import leadvibe.store.delivery_tables
+import leadvibe.store.trigger_tables  # noqa: F401
 from leadvibe.ids import new_id
 from leadvibe.store.database import Database, connect
 from leadvibe.store.migrate import migrate, newest_revision
