@@ -31,7 +31,25 @@ class Settings(BaseSettings):
     jwt_private_key: str | None = Field(None, description="PEM key that signs RS256/ES256 tokens.")
     jwt_public_key: str | None = Field(None, description="PEM key that verifies RS256/ES256 tokens.")
     jwt_ttl_seconds: int = Field(12 * 3600, ge=60, description="Life of a token that login issues.")
+    secret_keys: str | None = Field(
+        None, description="Keys that seal stored secrets, newest first; default: one in the data directory."
+    )
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."
     )
     log_level: str = Field("info", description="Level of the server's log.")
+    log_format: Literal["console", "json"] = Field("console", description="How a line of the log is written.")
+    access_log: bool = Field(True, description="A line in the log for each request.")
+    delivery_retry_seconds: float = Field(
+        60.0, gt=0, description="Wait before a failed delivery's second try; the others are 5, 30, 120 and 720 times it."
+    )
+    delivery_timeout_seconds: float = Field(10.0, gt=0, le=300, description="How long a receiver may take to answer.")
+    allow_private_webhooks: bool = Field(False, description="Deliver to private and loopback addresses as well.")
+    smtp_host: str | None = Field(None, description="Mail server; without it no e-mail is sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Its port.")
+    smtp_username: str | None = Field(None, description="Name to log in with there.")
+    smtp_password: str | None = Field(None, description="Password to log in with there.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is encrypted."
+    )
+    mail_from: str = Field("Leadvibe <leadvibe@localhost>", description="Sender of all e-mails.")

@@ -1,11 +1,11 @@
-"""Tables of deliveries: the outbox, the log of attempts, what /metrics counts, and the units' signing secrets."""
+"""Tables of deliveries: the outbox, the log of attempts, and the units' signing secrets."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Double, Index, text
+from sqlalchemy import Column, DateTime, Double, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -68,20 +68,6 @@ class DeliveryAttempt(TenantRow, table=True):
     outcome: str
     status_code: int | None
     error: str | None
-
-
-class DeliveryCount(TenantRow, table=True):
-    """Tries by channel and outcome, for /metrics. `le`: the histogram's bucket of the time since the event was
-    accepted, infinite for the last one; `seconds`: the sum of these times."""
-
-    __tablename__ = "delivery_counts"
-    __table_args__ = TENANT
-
-    channel: str = Field(primary_key=True)
-    outcome: str = Field(primary_key=True)
-    le: float = Field(primary_key=True, sa_type=Double)
-    count: int = Field(sa_type=BigInteger)
-    seconds: float = Field(sa_type=Double)
 
 
 class WebhookSecret(TenantRow, table=True):

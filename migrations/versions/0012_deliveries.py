@@ -1,4 +1,4 @@
-"""Deliveries: the outbox, the log of attempts, their counts, and the secrets that sign webhooks."""
+"""Deliveries: the outbox, the log of attempts, and the secrets that sign webhooks."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ from migrations.citus import distribute
 revision = "0012"
 down_revision = "0011"
 
-TABLES = ("deliveries", "delivery_attempts", "delivery_counts", "webhook_secrets")
+TABLES = ("deliveries", "delivery_attempts", "webhook_secrets")
 
 
 def upgrade() -> None:
@@ -62,20 +62,6 @@ def upgrade() -> None:
         """
     )
     distribute("delivery_attempts", "tenant")
-    op.execute(
-        """
-        CREATE TABLE delivery_counts (
-            unit_id text NOT NULL,
-            channel text NOT NULL,
-            outcome text NOT NULL,
-            le double precision NOT NULL,
-            count bigint NOT NULL,
-            seconds double precision NOT NULL,
-            PRIMARY KEY (unit_id, channel, outcome, le)
-        )
-        """
-    )
-    distribute("delivery_counts", "tenant")
     op.execute(
         """
         CREATE TABLE webhook_secrets (
