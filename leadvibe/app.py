@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
 
-from prometheus_client import Counter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from leadvibe import metrics
+from leadvibe import gauges, tracing
+from leadvibe.access import Access
 from leadvibe.config import Settings
 from leadvibe.errors import ApiError
 from leadvibe.live.hub import Hub
@@ -27,34 +26,17 @@ from leadvibe.schema.app import graphql_routes
 from leadvibe.store.database import Database
 
 
-@cache
-def _counter(status: int, method: str) -> Counter:
-    return metrics.http_requests.labels(status, method)
+class Server(Starlette):
+    """Starlette inside what every request goes through, its last resort for crashes included."""
 
-
-class CountRequests:
-    """Counts HTTP requests by status code and method."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-
-        async def counting(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                _counter(message["status"], scope["method"]).inc()
-            await send(message)
-
-        await self.app(scope, receive, counting)
+    def build_middleware_stack(self) -> ASGIApp:
+        return tracing.traced(Access(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
-    return Starlette(
+    return Server(
         routes=[RestRoutes(ROUTES), *graphql_routes()],
-        middleware=[Middleware(CountRequests)],
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),
     )
@@ -73,9 +55,11 @@ def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextM
         app.state.services = services = Services(settings, database, authenticator, buffer, hub)
         await buffer.start()
         await hub.start()
+        looking = asyncio.create_task(gauges.keep_looking(database, buffer), name="gauges")
         try:
             yield
         finally:
+            looking.cancel()
             await hub.stop()
             await services.background.stop()
             await buffer.stop()  # what was accepted is written before the process ends

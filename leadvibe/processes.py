@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
@@ -17,6 +16,7 @@ import uvicorn
 import uvloop
 from starlette.applications import Starlette
 
+from leadvibe import logs, metrics, tracing
 from leadvibe.config import Settings
 from leadvibe.live.publisher import Publisher
 from leadvibe.pipeline.scheduler import run_jobs
@@ -48,9 +48,7 @@ def database_url(settings: Settings) -> Iterator[str]:
 
 
 def log_to_stderr(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
-    )
+    logs.configure(settings.log_level, settings.log_format, settings.access_log)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -68,6 +66,16 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     listener.listen(2048)
     return listener
+
+
+def tell_metrics(port: int | None) -> None:
+    """Opens a port of its own for the metrics of a process that serves no HTTP otherwise."""
+    if port is None:
+        return
+    try:
+        metrics.listen(port)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on port {port} for metrics ({error.strerror}).") from None
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -92,10 +100,11 @@ async def serve_api(settings: Settings, listener: socket.socket) -> None:
     """One API process; uvicorn handles SIGINT and SIGTERM."""
     from leadvibe.app import create_app  # here, because a worker needs none of it
 
+    tracing.start("api")
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        log_level=settings.log_level,
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
@@ -112,6 +121,7 @@ async def serve_api(settings: Settings, listener: socket.socket) -> None:
 
 async def serve_worker(settings: Settings) -> None:
     assert settings.database_url is not None
+    tracing.start("worker")
     _spare_the_collector()
     publisher = Publisher(settings.broadcast_url or settings.database_url)
     await publisher.connect()
@@ -123,6 +133,7 @@ async def serve_worker(settings: Settings) -> None:
 
 async def serve_scheduler(settings: Settings) -> None:
     assert settings.database_url is not None
+    tracing.start("scheduler")
     database = await Database.open(settings.database_url, pool_size=2)
     try:
         await run_jobs(database, _stop_event())

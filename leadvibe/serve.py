@@ -18,6 +18,7 @@ from sqlalchemy import func
 from sqlmodel import select
 
 from leadvibe.config import Settings
+from leadvibe.metrics import forget_process
 from leadvibe.processes import SUPERVISED, database_url, listen, run
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
@@ -48,9 +49,11 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     await migrate(settings.database_url)
     demo = await _demo(settings)
     with tempfile.TemporaryDirectory(prefix="leadvibe-metrics-") as metrics:
-        environment = os.environ | {"LEADVIBE_DATABASE_URL": settings.database_url, SUPERVISED: "1"}
-        if settings.api_processes > 1:
-            environment["PROMETHEUS_MULTIPROC_DIR"] = metrics
+        environment = os.environ | {
+            "LEADVIBE_DATABASE_URL": settings.database_url,
+            SUPERVISED: "1",
+            "PROMETHEUS_MULTIPROC_DIR": metrics,
+        }
         await _Supervisor(settings, listener, environment).run(demo)
 
 
@@ -125,6 +128,7 @@ class _Supervisor:
                 start_new_session=True,
             )
             status = await part.process.wait()
+            forget_process(self.environment["PROMETHEUS_MULTIPROC_DIR"], part.process.pid)
             if not self.stopping.is_set():
                 backoff = (
                     0.2 if loop.time() - started > _HEALTHY_SECONDS else min(backoff * 2, _LONGEST_BACKOFF_SECONDS)

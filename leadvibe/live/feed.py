@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from leadvibe import metrics
 from leadvibe.live import log
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, Subscription
 from leadvibe.live.publisher import last_seq_of
@@ -93,6 +94,8 @@ class Client:
         if self._behind:
             return
         if len(self._waiting) + len(events) > self._most:
+            metrics.subscriber_lags.inc()
+            metrics.subscriber_dropped.inc(len(self._waiting) + len(events))
             self._waiting.clear()
             self._behind = self._lagged = True
         else:

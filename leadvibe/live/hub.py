@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from leadvibe import metrics
 from leadvibe.live import log
 from leadvibe.live.bus import bus_of
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, Subscription
@@ -79,9 +80,11 @@ class Hub:
                 cursor = await self._checked(unit_id, cursor)
             client = Client(feed, cursor, self._most_waiting)
             feed.clients.add(client)
+            metrics.subscribers.inc()
             try:
                 yield client.events()
             finally:
+                metrics.subscribers.dec()
                 feed.clients.discard(client)
         finally:
             self._leave(feed)

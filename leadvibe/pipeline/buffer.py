@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from itertools import islice
 
@@ -44,6 +46,7 @@ class _Group:
 
     events: Sequence[IncomingEvent]
     done: asyncio.Future[list[Result]]
+    since: float
 
 
 class IngestBuffer:
@@ -62,6 +65,11 @@ class IngestBuffer:
         self._open = False
         self._written = asyncio.Event()
         self._waker: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many events wait for their commit."""
+        return self._waiting
 
     async def start(self) -> None:
         self._open = True
@@ -87,12 +95,18 @@ class IngestBuffer:
         if not self._open:
             raise unavailable("The server is stopping; send the events again.", "stopping")
         if self._waiting + len(events) > self._capacity:
+            metrics.ingest_refused.inc(len(events))
             raise unavailable("More events arrive than can be written; send these again.")
-        group = _Group(events, asyncio.get_running_loop().create_future())
+        group = _Group(events, asyncio.get_running_loop().create_future(), time.monotonic())
         self._waiting += len(events)
         self._units.setdefault(unit_id, deque()).append(group)
         if unit_id not in self._flushes:
-            self._flushes[unit_id] = asyncio.create_task(self._flush(unit_id), name=f"flush {unit_id}")
+            self._flushes[unit_id] = asyncio.create_task(
+                # In a context of its own: it serves many requests, and its log lines are of none of them.
+                self._flush(unit_id),
+                name=f"flush {unit_id}",
+                context=Context(),
+            )
         return await group.done
 
     async def _flush(self, unit_id: str) -> None:
@@ -140,6 +154,8 @@ class IngestBuffer:
                 _fail(group, unavailable("The database does not answer; send the events again.", "unavailable"))
             return
         self._written.set()
+        now = time.monotonic()
+        metrics.ingest_latency.observe_all([now - group.since for group in groups])
         remaining = iter(results)
         for group in groups:
             mine = list(islice(remaining, len(group.events)))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import asyncpg
 from cachetools import LRUCache
 
+from leadvibe import metrics, tracing
 from leadvibe.pipeline import batch
 from leadvibe.pipeline.batch import People
 from leadvibe.pipeline.surges import Surges
@@ -138,12 +139,14 @@ class Worker:
     async def _tried(self, connection: AnyConnection, unit_id: str) -> BatchResult | None:
         """A batch whose failure is its unit's own: the unit rests, longer each time, and the others go on."""
         try:
-            result = await self._batch(connection, unit_id)
+            with tracing.span("score batch", unit=unit_id):
+                result = await self._batch(connection, unit_id)
         except (OSError, TimeoutError):
             raise
         except Exception:
             if connection.is_closed():
                 raise
+            metrics.batches_failed.inc()
             seconds = min(self._resting.get(unit_id, _NO_REST).seconds * 2, _LONGEST_BACKOFF_SECONDS)
             self._resting[unit_id] = _Rest(seconds, time.monotonic() + seconds)
             _log.exception("A batch of %s failed and waits; it is tried again in %.1f s.", unit_id, seconds)
@@ -160,6 +163,7 @@ class Worker:
                 if lane is None or not rows:
                     return None
                 await self._need_partitions(connection, rows)
+                began = time.monotonic()
                 result = await self._score(connection, unit_id, lane, rows)
         except _PartitionsMissing as missing:
             await make_partitions(connection, missing.months)
@@ -171,6 +175,7 @@ class Worker:
         except BaseException:
             self._known.pop(unit_id, None)  # it may tell of event types that were never committed
             raise
+        _measure(rows, time.monotonic() - began)
         return result
 
     async def _score(
@@ -206,3 +211,11 @@ class Worker:
         self._months = await existing_months(connection)
         if missing := months - self._months:
             raise _PartitionsMissing(missing)
+
+
+def _measure(rows: Sequence[batch.Row], seconds: float) -> None:
+    """What is told of a batch that is committed."""
+    now = datetime.now(UTC)
+    metrics.batch_events.observe(len(rows))
+    metrics.batch_duration.observe(seconds)
+    metrics.scoring_latency.observe_all([max(0.0, (now - row["received_at"]).total_seconds()) for row in rows])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from leadvibe import logs
 from leadvibe.config import Settings
 from leadvibe.live.hub import Hub
 from leadvibe.pipeline.background import Background
@@ -45,6 +46,7 @@ class Context:
     async def authenticate(self) -> Caller:
         if self._caller is None:
             self._caller = await self.services.authenticator.caller(self.credentials)
+            logs.bind(unit=self._caller.active_unit)
         return self._caller
 
 

@@ -10,7 +10,7 @@ from asyncpg import InterfaceError, InternalClientError, PostgresError
 from leadvibe import metrics
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
-from leadvibe.store.queue import pipeline_health
+from leadvibe.store.queue import depth, pipeline_health
 
 # A healthy worker takes a fresh event within milliseconds; a queue this old stands still.
 _STANDS_STILL_SECONDS = 30
@@ -36,8 +36,19 @@ async def readiness(context: Context) -> Readiness:
             health = await pipeline_health(connection, datetime.now(UTC))
     except _AWAY:
         return Readiness(False, "cannot be reached", "unknown", "unknown")
-    metrics.queue_depth.set(health.depth)
     age = health.oldest_age_seconds
     queue = "ok" if age < _STANDS_STILL_SECONDS else f"the oldest event has waited {age:.0f} s"
     workers = "ok" if health.workers else "no scoring worker is running"
     return Readiness(queue == workers == "ok", "ok", queue, workers)
+
+
+async def measure(context: Context) -> None:
+    """Brings the gauges of the queue up to date; without a database they keep what they were."""
+    try:
+        async with context.services.database.pool.acquire(timeout=2) as connection:
+            health = await pipeline_health(connection, datetime.now(UTC))
+            metrics.queue_depth.set(await depth(connection))
+    except _AWAY:
+        return
+    metrics.queue_lag.set(max(0.0, health.oldest_age_seconds))
+    metrics.scoring_workers.set(health.workers)

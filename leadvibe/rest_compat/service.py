@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest, multiprocess
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse, Response
 
+from leadvibe import metrics
 from leadvibe.resolvers import health
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.health import Readiness
@@ -61,12 +60,8 @@ async def _ready(context: Context, call: Call) -> Response:
 
 
 async def _metrics(context: Context, call: Call) -> Response:
-    await health.readiness(context)  # brings queue_depth up to date
-    registry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), headers={"Content-Type": _METRICS_TYPE})
+    await health.measure(context)
+    return Response(metrics.exposition(), headers={"Content-Type": _METRICS_TYPE})
 
 
 ROUTES = [

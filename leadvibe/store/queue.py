@@ -154,19 +154,28 @@ async def advance_lane(connection: AnyConnection, unit_id: str, last_seq: int, n
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How many events wait, how many seconds the oldest has waited, how many workers are connected."""
+    """How many seconds the oldest event has waited, how many workers are connected."""
 
-    depth: int
     oldest_age_seconds: float
     workers: int
 
 
 async def pipeline_health(connection: AnyConnection, now: datetime) -> Health:
-    queue = await connection.fetchrow("SELECT count(*) AS depth, min(received_at) AS oldest FROM ingest_queue")
+    oldest = await connection.fetchval(
+        """
+        SELECT min(first.received_at) FROM lanes l CROSS JOIN LATERAL (
+            SELECT q.received_at FROM ingest_queue q WHERE q.unit_id = l.unit_id ORDER BY q.position LIMIT 1
+        ) first
+        """
+    )
     workers = await connection.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()",
         WORKER_NAME,
     )
-    assert queue is not None
-    age = (now - queue["oldest"]).total_seconds() if queue["oldest"] else 0.0
-    return Health(queue["depth"], age, workers)
+    return Health((now - oldest).total_seconds() if oldest else 0.0, workers)
+
+
+async def depth(connection: AnyConnection) -> int:
+    """How many events wait, of all units."""
+    count: int = await connection.fetchval("SELECT count(*) FROM ingest_queue")
+    return count
