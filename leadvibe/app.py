@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from leadvibe import gauges, tracing
 from leadvibe.access import Access
 from leadvibe.config import Settings
+from leadvibe.crypto import Vault
 from leadvibe.errors import ApiError
 from leadvibe.live.hub import Hub
 from leadvibe.pipeline.buffer import IngestBuffer
@@ -52,7 +53,7 @@ def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextM
         authenticator = Authenticator(database, await Tokens.from_settings(settings, database))
         buffer = IngestBuffer(database, settings.ingest_buffer)
         hub = Hub(database, settings.broadcast_url or url)
-        app.state.services = services = Services(settings, database, authenticator, buffer, hub)
+        app.state.services = services = Services(settings, database, authenticator, buffer, hub, Vault.from_settings(settings))
         await buffer.start()
         await hub.start()
         looking = asyncio.create_task(gauges.keep_looking(database, buffer), name="gauges")

@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from cryptography.fernet import Fernet
 
 from leadvibe.config import Settings
+from leadvibe.crypto import Vault
 from leadvibe.ids import new_id
 from leadvibe.live.hub import Hub
 from leadvibe.pipeline.buffer import IngestBuffer
@@ -87,7 +89,8 @@ async def services(database: Database, authenticator: Authenticator) -> AsyncIte
     buffer, hub = IngestBuffer(database, 1_000), Hub(database, "memory://")
     await buffer.start()
     await hub.start()
-    services = Services(Settings(), database, authenticator, buffer, hub)
+    vault = Vault([Fernet.generate_key().decode()])
+    services = Services(Settings(), database, authenticator, buffer, hub, vault)
     yield services
     await services.background.stop()
     await hub.stop()

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from leadvibe import logs
 from leadvibe.config import Settings
+from leadvibe.crypto import Vault
 from leadvibe.live.hub import Hub
 from leadvibe.pipeline.background import Background
 from leadvibe.pipeline.buffer import IngestBuffer
@@ -26,6 +27,7 @@ class Services:
     authenticator: Authenticator
     buffer: IngestBuffer
     hub: Hub
+    vault: Vault
     background: Background = field(default_factory=Background)
 
 
