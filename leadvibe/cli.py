@@ -170,13 +170,14 @@ def import_file(
 @app.command(epilog="Example: leadvibe rescore --unit unit_01m8...")
 def rescore(unit: Unit = None) -> None:
     """Score a unit's stored events anew, with today's rules. Live scoring goes on meanwhile."""
-    from leadvibe.pipeline import rescore_job
+    from leadvibe.pipeline import unit_job
+    from leadvibe.pipeline.rescore import RESCORE
 
     bar = _bar("leads", MofNCompleteColumn())
 
     async def run(database: Database) -> int:
         unit_id = await _unit(database, unit)
-        job = await rescore_job.begin(database, unit_id, None)
+        job = await unit_job.begin(database, RESCORE, unit_id, None)
         task = bar.add_task("rescoring", total=job.total, rows=0)
         return await job.run(lambda count: bar.advance(task, count))
 

@@ -1,79 +1,34 @@
 """Backfills: what mappings and linking would have done, had they been there before a unit's leads.
 
-Each works group by group under the unit's lane, so that live scoring goes on between the groups. A second
-run finds nothing to do.
+Each is a job whose steps take a group of leads or events. A second run finds nothing to do.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from leadvibe.pipeline import accounts
 from leadvibe.pipeline.fit import ROWS_AT_ONCE
+from leadvibe.pipeline.unit_job import Kind, Place, Step
 from leadvibe.scoring.fit import FitConfig, filled, mapped
 from leadvibe.scoring.free_mail import company_domain
-from leadvibe.store import account_links, backfill, fit_state, queue, unit_config
-from leadvibe.store.database import Database
+from leadvibe.store import account_links, backfill, fit_state, unit_config
 from leadvibe.store.fit_state import ACCOUNT, PROFILE, Properties
-from leadvibe.store.queue import AnyConnection, LaneState
+from leadvibe.store.queue import AnyConnection
 
 _EVENTS_AT_ONCE = 5_000
 
 
-@dataclass(slots=True)
-class MappedProfiles:
-    """Over how many leads a backfill went, and of how many it changed the metadata."""
-
-    leads_processed: int = 0
-    leads_updated: int = 0
-
-
-@dataclass(slots=True)
-class LinkedAccounts:
-    """`accounts_linked`: leads that got an account. `profile_scores_updated`: scores, of a lead in a profile
-    ruleset, that changed."""
-
-    leads_processed: int = 0
-    accounts_linked: int = 0
-    accounts_created: int = 0
-    profile_scores_updated: int = 0
-
-
-@dataclass(slots=True)
-class NamedAccounts:
-    """`events_updated`: events whose metadata now has the account of their lead. `leads_without_account`: leads
-    with events and no account."""
-
-    events_scanned: int = 0
-    events_updated: int = 0
-    leads_without_account: int = 0
-
-
-@asynccontextmanager
-async def _holding(database: Database, unit_id: str) -> AsyncIterator[tuple[AnyConnection, LaneState]]:
-    """A transaction that holds the unit's lane."""
-    async with database.pool.acquire() as connection, connection.transaction():
-        lane = await queue.lock_lane(connection, unit_id, wait=True)
-        assert lane is not None, "a unit has a lane"
-        yield connection, lane
-
-
-async def map_profiles(database: Database, unit_id: str, now: datetime) -> MappedProfiles:
+async def map_profiles(connection: AnyConnection, unit_id: str, place: Place) -> Step:
     """Fills the leads' metadata by the profile mappings, and rescores the leads."""
-    done, after = MappedProfiles(), ""
-    while True:
-        async with _holding(database, unit_id) as (connection, _):
-            leads = await fit_state.next_page(connection, PROFILE, unit_id, after, ROWS_AT_ONCE)
-            if not leads:
-                return done
-            mapped_leads = await _map_profiles(connection, unit_id, leads, now)
-        done.leads_processed += len(leads)
-        done.leads_updated += sum(mapped_leads[lead_id] != leads[lead_id] for lead_id in leads)
-        after = max(leads)
+    leads = await fit_state.next_page(connection, PROFILE, unit_id, place.after, ROWS_AT_ONCE)
+    if not leads:
+        return Step(None)
+    after = await _map_profiles(connection, unit_id, leads, place.now)
+    updated = sum(after[lead_id] != leads[lead_id] for lead_id in leads)
+    return Step(max(leads), len(leads), {"leads_processed": len(leads), "leads_updated": updated})
 
 
 async def _map_profiles(
@@ -86,25 +41,24 @@ async def _map_profiles(
     return after
 
 
-async def link_accounts(database: Database, unit_id: str, now: datetime) -> LinkedAccounts:
+async def link_accounts(connection: AnyConnection, unit_id: str, place: Place) -> Step:
     """Maps and rescores the leads' profiles; links leads to accounts as the worker does, and fills what their
     accounts lack from the leads' metadata. No account is touched while account-based scoring is off."""
-    done, after = LinkedAccounts(), ""
-    while True:
-        async with _holding(database, unit_id) as (connection, _):
-            leads = await fit_state.next_page(connection, PROFILE, unit_id, after, ROWS_AT_ONCE)
-            if not leads:
-                return done
-            before = await fit_state.load_scores(connection, PROFILE, unit_id, list(leads))
-            leads = await _map_profiles(connection, unit_id, leads, now)
-            scores = await fit_state.load_scores(connection, PROFILE, unit_id, list(leads))
-            config = await unit_config.load_account(connection, unit_id)
-            linked = await _link_accounts(connection, unit_id, config, leads, now) if config else accounts.Linked()
-        done.leads_processed += len(leads)
-        done.accounts_linked += len(linked.links)
-        done.accounts_created += linked.created
-        done.profile_scores_updated += sum(_differing(before[lead_id], scores[lead_id]) for lead_id in leads)
-        after = max(leads)
+    leads = await fit_state.next_page(connection, PROFILE, unit_id, place.after, ROWS_AT_ONCE)
+    if not leads:
+        return Step(None)
+    before = await fit_state.load_scores(connection, PROFILE, unit_id, list(leads))
+    leads = await _map_profiles(connection, unit_id, leads, place.now)
+    scores = await fit_state.load_scores(connection, PROFILE, unit_id, list(leads))
+    config = await unit_config.load_account(connection, unit_id)
+    linked = await _link_accounts(connection, unit_id, config, leads, place.now) if config else accounts.Linked()
+    counts = {
+        "leads_processed": len(leads),
+        "accounts_linked": len(linked.links),
+        "accounts_created": linked.created,
+        "profile_scores_updated": sum(_differing(before[lead_id], scores[lead_id]) for lead_id in leads),
+    }
+    return Step(max(leads), len(leads), counts)
 
 
 def _differing(before: Mapping[str, int], after: Mapping[str, int]) -> int:
@@ -142,24 +96,32 @@ async def _fill_accounts(
     await fit_state.save(connection, ACCOUNT, unit_id, config, found, now)
 
 
-async def name_accounts(database: Database, unit_id: str) -> NamedAccounts:
+async def name_accounts(connection: AnyConnection, unit_id: str, place: Place) -> Step:
     """Writes `accountId` into the metadata of the events whose lead has an account, where it lacks or differs.
-    Goes up to the event that was the last when it began."""
-    done, after = NamedAccounts(), 0
-    async with _holding(database, unit_id) as (_, lane):
-        last = lane.last_seq
-    while True:
-        async with _holding(database, unit_id) as (connection, _):
-            events = await backfill.next_events(connection, unit_id, after, last, _EVENTS_AT_ONCE)
-            if not events:
-                done.leads_without_account = await backfill.leads_without_account(connection, unit_id, last)
-                return done
-            wrong: dict[tuple[datetime, int], Any] = {
-                (event["occurred_at"], event["seq"]): event["account_id"]
-                for event in events
-                if event["account_id"] is not None and event["said"] != event["account_id"]
-            }
-            await backfill.write_account_ids(connection, unit_id, wrong)
-        done.events_scanned += len(events)
-        done.events_updated += len(wrong)
-        after = events[-1]["seq"]
+    Goes up to the event that was the last when the job was asked for."""
+    events = await backfill.next_events(connection, unit_id, int(place.after or 0), place.up_to_seq, _EVENTS_AT_ONCE)
+    if not events:
+        loose = await backfill.leads_without_account(connection, unit_id, place.up_to_seq)
+        return Step(None, counts={"leads_without_account": loose})
+    wrong: dict[tuple[datetime, int], Any] = {
+        (event["occurred_at"], event["seq"]): event["account_id"]
+        for event in events
+        if event["account_id"] is not None and event["said"] != event["account_id"]
+    }
+    await backfill.write_account_ids(connection, unit_id, wrong)
+    counts = {"events_scanned": len(events), "events_updated": len(wrong)}
+    return Step(str(events[-1]["seq"]), len(events), counts)
+
+
+LINK_ACCOUNTS = Kind(
+    "backfill_accounts",
+    link_accounts,
+    ("leads_processed", "accounts_linked", "accounts_created", "profile_scores_updated"),
+)
+NAME_ACCOUNTS = Kind(
+    "backfill_event_accounts",
+    name_accounts,
+    ("events_scanned", "events_updated", "leads_without_account"),
+    of_events=True,
+)
+MAP_PROFILES = Kind("backfill_profile_mappings", map_profiles, ("leads_processed", "leads_updated"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from asyncpg import Record
 
+from leadvibe.pipeline.unit_job import Kind, Place, Step
 from leadvibe.scoring.model import DECAY, Event, UnitConfig
 from leadvibe.scoring.replay import Replay, replay
 from leadvibe.store import event_log, lead_state, unit_config
@@ -16,7 +17,16 @@ from leadvibe.store.queue import AnyConnection
 # Leads whose events are in memory at once, and for whose time live scoring of the unit waits.
 LEADS_AT_ONCE = 200
 
-Progress = Callable[[int], None]
+
+async def _step(connection: AnyConnection, unit_id: str, place: Place) -> Step:
+    leads = await next_leads(connection, unit_id, place.after)
+    if not leads:
+        return Step(None)
+    await rescore_leads(connection, unit_id, leads)
+    return Step(leads[-1], len(leads))
+
+
+RESCORE = Kind("rescore", _step)
 
 
 async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> None:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from leadvibe.pipeline import import_job, lead_deletion, rescore_job
+from leadvibe.pipeline import import_job, lead_deletion, unit_job
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
+from leadvibe.pipeline.unit_jobs import KINDS
 from leadvibe.store.database import Database
 from leadvibe.store.fit_state import ACCOUNT, PROFILE
 from leadvibe.store.partitions import make_partitions, months_ahead
@@ -78,6 +79,10 @@ async def _accounts(database: Database, now: datetime) -> str:
     return f"{await rescore_outdated(database, ACCOUNT, now)} accounts have another score."
 
 
+async def _unit_jobs(database: Database, now: datetime) -> str:
+    return await unit_job.finish_stale(database, KINDS, now)
+
+
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
     "profiles": Job("Rescores profiles whose rules changed.", timedelta(seconds=5), _profiles),
@@ -88,9 +93,7 @@ JOBS = {
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
     ),
-    "rescores": Job(
-        "Takes up rescorings of units that were left unfinished.", timedelta(minutes=1), rescore_job.finish_stale
-    ),
+    "unit-jobs": Job("Takes up rescorings and backfills that were left unfinished.", timedelta(minutes=1), _unit_jobs),
     "imports": Job("Marks imports as failed whose process died.", timedelta(minutes=1), import_job.fail_stale),
 }
 

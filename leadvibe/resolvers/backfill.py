@@ -1,29 +1,37 @@
-"""Backfills, which answer when they are done."""
+"""Backfills: the reference's operations answer when they are done, the others begin a job."""
 
 from __future__ import annotations
 
-from leadvibe.pipeline import backfill
-from leadvibe.pipeline.backfill import LinkedAccounts, MappedProfiles, NamedAccounts
+from leadvibe.pipeline import unit_job
+from leadvibe.pipeline.backfill import LINK_ACCOUNTS, MAP_PROFILES, NAME_ACCOUNTS
+from leadvibe.pipeline.unit_job import Kind
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
-from leadvibe.store.tables import now
+from leadvibe.resolvers.jobs import begin_unit_job, get_job
+from leadvibe.store.tables import JobRecord
 
 
-@operation(Permission.OWN)
-async def backfill_accounts(context: Context) -> LinkedAccounts:
-    """Maps and rescores the profiles of the unit's leads and links the leads to accounts, unless account-based
-    scoring is off."""
-    return await backfill.link_accounts(context.services.database, context.caller.unit_id, now())
+class Backfill:
+    """A backfill's two operations: `begin` starts the job, `run` also waits for its end."""
+
+    def __init__(self, kind: Kind, permission: Permission) -> None:
+        self._kind = kind
+        self.begin = operation(permission, f"begin_{kind.name}")(self._begin)
+        self.run = operation(permission, kind.name)(self._run)
+
+    async def _begin(self, context: Context, /) -> JobRecord:
+        """The job, which has only begun when this returns."""
+        return await begin_unit_job(context, self._kind)
+
+    async def _run(self, context: Context, /) -> dict[str, int]:
+        """What was counted, by name; by then it is done."""
+        caller = context.caller
+        job = await unit_job.begin(context.services.database, self._kind, caller.unit_id, caller.actor)
+        await job.run()
+        return (await get_job(context, job.job_id)).counts
 
 
-@operation(Permission.OWN)
-async def backfill_event_accounts(context: Context) -> NamedAccounts:
-    """Writes the account of each event's lead into the event's metadata."""
-    return await backfill.name_accounts(context.services.database, context.caller.unit_id)
-
-
-@operation(Permission.WRITE)
-async def backfill_profile_mappings(context: Context) -> MappedProfiles:
-    """Fills the metadata of the unit's leads by the profile mappings. The reference lets API credentials do
-    it, which are Operators."""
-    return await backfill.map_profiles(context.services.database, context.caller.unit_id, now())
+ACCOUNTS = Backfill(LINK_ACCOUNTS, Permission.OWN)
+EVENT_ACCOUNTS = Backfill(NAME_ACCOUNTS, Permission.OWN)
+# The reference lets API credentials do it, which are Operators.
+PROFILE_MAPPINGS = Backfill(MAP_PROFILES, Permission.WRITE)

@@ -30,17 +30,26 @@ class RowProblem:
     reason: str = strawberry.field(description="What is wrong with it.")
 
 
+@strawberry.type(description="Something that a job counted.")
+class JobCount:
+    name: str = strawberry.field(description="What was counted.")
+    count: BigInt = strawberry.field(description="How many there were.")
+
+
 @strawberry.type(description="Work that outlives its request.")
 class Job:
     id: strawberry.ID = strawberry.field(description="Its id.")
-    kind: str = strawberry.field(description="What is done: import, lead_deletion, rescore.")
+    kind: str = strawberry.field(description="What is done: import, lead_deletion, rescore, backfill_….")
     subject: str = strawberry.field(description="What it is about: the name of a file, the id of a lead.")
     status: JobStatus = strawberry.field(description="How far it is.")
-    done: BigInt = strawberry.field(description="How much is done: rows imported, events deleted, leads rescored.")
+    done: BigInt = strawberry.field(
+        description="How much is done: rows imported, events deleted, leads or events seen."
+    )
     total: BigInt | None = strawberry.field(description="How much there is to do, where that is known.")
     percentage: float | None = strawberry.field(description="How much of the total is done, 0 to 100.")
     failed: BigInt = strawberry.field(description="How many rows failed.")
     problems: list[RowProblem] = strawberry.field(description="The first rows that failed.")
+    counts: list[JobCount] = strawberry.field(description="What it counted on its way.")
     error: str | None = strawberry.field(description="Why the job failed.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
     updated_at: datetime = strawberry.field(description="When it last went on.")
@@ -57,6 +66,7 @@ class Job:
             percentage=_percentage(row),
             failed=BigInt(row.failed),
             problems=[RowProblem(**problem) for problem in row.problems],
+            counts=[JobCount(name=name, count=BigInt(count)) for name, count in row.counts.items()],
             error=row.error,
             created_at=row.created_at,
             updated_at=row.updated_at,
@@ -132,8 +142,8 @@ class RescoreMutations:
 
     @field
     async def cancel_job(self, info: Info, id: JobId) -> Job | None:
-        """Cancels a rescoring: the leads that are done stay so; `not_cancellable` when it has ended."""
-        return Job.of(await rescore.cancel_job(info.context, id))
+        """Cancels a rescoring or a backfill: what is done stays; `not_cancellable` when it has ended."""
+        return Job.of(await jobs.cancel_job(info.context, id))
 
 
 async def progress(info: Info, job_id: str) -> AsyncGenerator[Job, None]:

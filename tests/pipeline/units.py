@@ -13,10 +13,11 @@ from asyncpg import Record
 
 from leadvibe.ids import new_id
 from leadvibe.live.publisher import Publisher
-from leadvibe.pipeline import rescore_job
+from leadvibe.pipeline import unit_job
 from leadvibe.pipeline.buffer import IngestBuffer, Result
 from leadvibe.pipeline.events import IncomingEvent, read_event
-from leadvibe.pipeline.rescore import Progress
+from leadvibe.pipeline.rescore import RESCORE
+from leadvibe.pipeline.unit_job import Progress
 from leadvibe.pipeline.worker import Worker
 from leadvibe.scoring import surge
 from leadvibe.scoring.model import DECAY, Event, UnitConfig, VelocityFilter
@@ -107,7 +108,7 @@ class Unit:
 
 async def rescore(database: Database, unit_id: str, progress: Progress | None = None) -> int:
     """Rescores a unit, from the first lead to the last; how many there are."""
-    return await (await rescore_job.begin(database, unit_id, None)).run(progress)
+    return await (await unit_job.begin(database, RESCORE, unit_id, None)).run(progress)
 
 
 async def true_counts(unit: Unit) -> None:

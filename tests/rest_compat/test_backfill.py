@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from leadvibe.pipeline import backfill
+from leadvibe.pipeline import backfill, unit_job
+from leadvibe.pipeline.backfill import NAME_ACCOUNTS
+from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.store.database import Database
 from tests.rest_compat.conftest import Org, Scoring
 
@@ -137,20 +140,54 @@ async def test_profile_mappings_respect_their_behaviour(people: Org) -> None:
     assert await metadata(people, "ann") == ann
 
 
-async def test_graphql_has_them_too(people: Org) -> None:
+async def ended(org: Org, job_id: str) -> dict[str, Any]:
+    query = "query ($id: ID!) { job(id: $id) { kind status done total percentage counts { name count } } }"
+    while True:
+        answer = await org.http.post("/graphql", json={"query": query, "variables": {"id": job_id}})
+        job: dict[str, Any] = answer.json()["data"]["job"]
+        if job["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
+            return job | {"counts": {each["name"]: each["count"] for each in job["counts"]}}
+
+
+async def test_graphql_runs_them_as_jobs(people: Org) -> None:
     await abm(people)
-    query = """mutation {
-      backfillAccounts { leadsProcessed accountsLinked accountsCreated profileScoresUpdated }
-      backfillEventAccounts { eventsScanned eventsUpdated leadsWithoutAccount }
-      backfillProfileMappings { leadsProcessed leadsUpdated }
-    }"""
-    assert (await people.http.post("/graphql", json={"query": query})).json()["data"] == {
-        "backfillAccounts": {
-            "leadsProcessed": 4,
-            "accountsLinked": 2,
-            "accountsCreated": 1,
-            "profileScoresUpdated": 0,
-        },
-        "backfillEventAccounts": {"eventsScanned": 5, "eventsUpdated": 3, "leadsWithoutAccount": 2},
-        "backfillProfileMappings": {"leadsProcessed": 4, "leadsUpdated": 0},
+    found = {}
+    for name in ("backfillAccounts", "backfillEventAccounts", "backfillProfileMappings"):
+        answer = await people.http.post("/graphql", json={"query": f"mutation {{ {name} {{ id status }} }}"})
+        begun = answer.json()["data"][name]
+        assert begun["status"] == "PENDING"
+        found[name] = await ended(people, begun["id"])
+    done = {"status": "COMPLETED", "percentage": 100}
+    assert found["backfillAccounts"] == done | {
+        "kind": "backfill_accounts",
+        "done": 4,
+        "total": 4,
+        "counts": {"leads_processed": 4, "accounts_linked": 2, "accounts_created": 1, "profile_scores_updated": 0},
     }
+    assert found["backfillEventAccounts"] == done | {
+        "kind": "backfill_event_accounts",
+        "done": 5,
+        "total": 5,
+        "counts": {"events_scanned": 5, "events_updated": 3, "leads_without_account": 2},
+    }
+    assert found["backfillProfileMappings"] == done | {
+        "kind": "backfill_profile_mappings",
+        "done": 4,
+        "total": 4,
+        "counts": {"leads_processed": 4, "leads_updated": 0},
+    }
+
+
+async def test_one_that_was_left_is_taken_up_with_its_counts(people: Org, database: Database) -> None:
+    await abm(people)
+    assert (await run(people, "account-profile"))["accounts_linked"] == 2
+    begun = await unit_job.begin(database, NAME_ACCOUNTS, people.made.unit_id, None)
+
+    def die(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await begun.run(die)
+    await JOBS["unit-jobs"].run(database, datetime.now(UTC) + timedelta(hours=1))
+    job = await ended(people, begun.job_id)
+    assert (job["done"], job["counts"]["events_updated"], job["counts"]["leads_without_account"]) == (5, 3, 2)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from leadvibe.pipeline import rescore_job
+from leadvibe.pipeline import unit_job
+from leadvibe.pipeline.rescore import RESCORE as KIND
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store.database import Database
 from tests.schema.conftest import Server
@@ -26,7 +27,7 @@ async def test_a_unit_is_rescored_in_the_background(server: Server, acme: Bootst
 async def test_a_job_that_has_not_ended_is_cancelled(
     server: Server, acme: Bootstrapped, rival: Bootstrapped, database: Database
 ) -> None:
-    begun = await rescore_job.begin(database, acme.unit_id, None)
+    begun = await unit_job.begin(database, KIND, acme.unit_id, None)
     await database.pool.execute("UPDATE jobs SET total = 8, done = 2 WHERE job_id = $1", begun.job_id)
     (error,) = (await server.ask(CANCEL, {"id": begun.job_id}, as_=rival))["errors"]
     assert error["extensions"]["code"] == "not_found"
