@@ -1,7 +1,8 @@
 """Every table, described once: the same class is the row, the GraphQL type and the REST body.
 
 Reference tables (small, seldom written): organisations, org_units, members, api_credentials,
-server_secrets. All others are tenant tables and carry `unit_id` first in their primary key.
+server_secrets and what `access_tables.py` has; a local one belongs to no tenant and stays where it is.
+All others are tenant tables and carry `unit_id` first in their primary key.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlmodel.sql.sqltypes import AutoString
 
 TENANT: dict[str, Any] = {"info": {"kind": "tenant"}}
 REFERENCE: dict[str, Any] = {"info": {"kind": "reference"}}
+LOCAL: dict[str, Any] = {"info": {"kind": "local"}}
 
 Json = dict[str, Any]
 
@@ -77,6 +79,7 @@ class Member(SQLModel, table=True):
     password_hash: str
     role: str
     verified: bool = True
+    token_version: int = Field(default=0, sa_type=BigInteger, description="Tokens of another version are void.")
     created_at: datetime = _stamp("When the member was added.")
 
 

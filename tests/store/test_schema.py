@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
+import leadvibe.store.access_tables
 import leadvibe.store.config_tables
 import leadvibe.store.delivery_tables
 import leadvibe.store.trigger_tables  # noqa: F401
@@ -86,13 +87,16 @@ async def test_no_tenant_table_points_at_another_or_has_triggers(database: Datab
 
 
 def test_every_table_says_what_kind_it_is() -> None:
-    assert {table.info["kind"] for table in TABLES} == {"tenant", "reference"}
-    assert {table.name for table in TABLES if not is_tenant(table)} == {
+    assert {table.info["kind"] for table in TABLES} == {"tenant", "reference", "local"}
+    assert {table.name for table in TABLES if table.info["kind"] == "local"} == {"login_attempts"}
+    assert {table.name for table in TABLES if table.info["kind"] == "reference"} == {
         "organisations",
         "org_units",
         "members",
         "api_credentials",
         "server_secrets",
+        "personal_access_tokens",
+        "password_links",
     }
 
 
