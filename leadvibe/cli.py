@@ -17,10 +17,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leadvibe import processes
+from leadvibe import operator_commands, processes
 from leadvibe.config import Settings
 from leadvibe.errors import ApiError
 from leadvibe.processes import CommandError, database_url, log_to_stderr
+from leadvibe.store.backup import BackupError
 from leadvibe.store.database import Database
 from leadvibe.store.embedded import EmbeddedError
 
@@ -34,14 +35,25 @@ app = typer.Typer(
 )
 jobs = typer.Typer(help="Scheduled jobs.", no_args_is_help=True)
 app.add_typer(jobs, name="jobs")
+operator_commands.register(app)
 
 _CHUNK = 256 * 1024
 
+MetricsPort = Annotated[int | None, typer.Option(help="Tell Prometheus metrics at this port.", min=0, max=65535)]
 Unit = Annotated[str | None, typer.Option(help="The organizational unit; needed when there are several.")]
 
 
 # What the user, or the operator of the database, can set right.
-_SAID = (CommandError, ApiError, EmbeddedError, ValueError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_SAID = (
+    CommandError,
+    ApiError,
+    EmbeddedError,
+    BackupError,
+    ValueError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
 
 
 def main() -> None:
@@ -74,19 +86,21 @@ def api(fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe worker")
-def worker() -> None:
+def worker(metrics_port: MetricsPort = None) -> None:
     """Run one scoring worker. Start as many as you like: a unit is scored by one at a time."""
     settings = Settings()
     log_to_stderr(settings)
+    processes.tell_metrics(metrics_port)
     with database_url(settings) as url:
         processes.run(processes.serve_worker(_with(settings, url)))
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe scheduler")
-def scheduler() -> None:
+def scheduler(metrics_port: MetricsPort = None) -> None:
     """Run the scheduled jobs by the clock."""
     settings = Settings()
     log_to_stderr(settings)
+    processes.tell_metrics(metrics_port)
     with database_url(settings) as url:
         processes.run(processes.serve_scheduler(_with(settings, url)))
 

@@ -29,6 +29,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def knows_revision(revision: str) -> bool:
+    """Whether it is one of this version's migrations."""
+    return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
 def _upgrade(connection: Connection, citus: bool) -> None:
     command.upgrade(_config(connection, citus=citus), "head")
 
