@@ -9,7 +9,7 @@ from sqlalchemy import Column, DateTime, Double, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from leadvibe.store.tables import TENANT, Json, TenantRow, plain_texts
+from leadvibe.store.tables import SEALED, TENANT, Json, TenantRow, plain_texts
 
 _OPEN = text("due_at IS NOT NULL")
 
@@ -76,8 +76,8 @@ class WebhookSecret(TenantRow, table=True):
     __tablename__ = "webhook_secrets"
     __table_args__ = TENANT
 
-    secret: str
-    previous: str | None
+    secret: str = Field(sa_column_kwargs=SEALED)
+    previous: str | None = Field(sa_column_kwargs=SEALED)
     previous_until: datetime | None = _time()
     created_at: datetime = _time()
 

@@ -18,6 +18,8 @@ from sqlmodel.sql.sqltypes import AutoString
 
 TENANT: dict[str, Any] = {"info": {"kind": "tenant"}}
 REFERENCE: dict[str, Any] = {"info": {"kind": "reference"}}
+# Of a column: a secret, sealed by `leadvibe.crypto`.
+SEALED: dict[str, Any] = {"info": {"sealed": True}}
 LOCAL: dict[str, Any] = {"info": {"kind": "local"}}
 
 Json = dict[str, Any]

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 import leadvibe.store.access_tables
 import leadvibe.store.config_tables
 import leadvibe.store.delivery_tables
+import leadvibe.store.slack_tables
 import leadvibe.store.trigger_tables  # noqa: F401
 from leadvibe.ids import new_id
 from leadvibe.store.database import Database, connect
@@ -97,6 +98,7 @@ def test_every_table_says_what_kind_it_is() -> None:
         "server_secrets",
         "personal_access_tokens",
         "password_links",
+        "slack_apps",
     }
 
 
