@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from leadvibe.config import Settings
 
-_FILE = "secret.key"
+KEY_FILE = "secret.key"
 
 
 class SealError(Exception):
@@ -45,7 +45,7 @@ class Vault:
     def from_settings(cls, settings: Settings) -> Self:
         """Raises ValueError for a key that is none."""
         keys = [key.strip() for key in (settings.secret_keys or "").split(",")]
-        return cls([key for key in keys if key], settings.data_dir / _FILE)
+        return cls([key for key in keys if key], settings.data_dir / KEY_FILE)
 
     def seal(self, text: str) -> str:
         """The same text is sealed differently each time; ASCII, some 100 characters more than the text."""

@@ -89,6 +89,7 @@ def _last(form: Format) -> list[Processor]:
 
 
 def _add_context(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event.pop("color_message", None)  # uvicorn's twin of its message
     for name, value in {**(_request.get() or {}), **tracing.ids()}.items():
         event.setdefault(name, value)
     return event

@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leadvibe.config import Settings
+from leadvibe.crypto import KEY_FILE
 from leadvibe.processes import CommandError, database_url
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -57,13 +58,14 @@ def backup(
 
     if file.exists() and not force:
         raise CommandError(f"{file} exists. --force replaces it.")
-    with database_url(_with_data(Settings())) as url:
+    settings = _with_data(Settings())
+    with database_url(settings) as url:
         tables = asyncio.run(tools.count_tables(url))
         with _progress("backup") as progress:
             tools.backup(url, file, tables, progress)
-    print(
-        f"{file} has {tables} tables, {file.stat().st_size:,} bytes. It has secrets: keep it where only you can read."
-    )
+    print(f"{file} has {tables} tables, {file.stat().st_size:,} bytes. It has secrets: only you may read it.")
+    if settings.secret_keys is None:
+        print(f"Keep {settings.data_dir / KEY_FILE} with it: it opens the sealed secrets of integrations.")
 
 
 def restore(
