@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 import leadvibe.store.access_tables
 import leadvibe.store.config_tables
 import leadvibe.store.delivery_tables
+import leadvibe.store.governance_tables
 import leadvibe.store.slack_tables
 import leadvibe.store.trigger_tables  # noqa: F401
 from leadvibe.ids import new_id
@@ -89,7 +90,7 @@ async def test_no_tenant_table_points_at_another_or_has_triggers(database: Datab
 
 def test_every_table_says_what_kind_it_is() -> None:
     assert {table.info["kind"] for table in TABLES} == {"tenant", "reference", "local"}
-    assert {table.name for table in TABLES if table.info["kind"] == "local"} == {"login_attempts"}
+    assert {table.name for table in TABLES if table.info["kind"] == "local"} == {"login_attempts", "rate_buckets"}
     assert {table.name for table in TABLES if table.info["kind"] == "reference"} == {
         "organisations",
         "org_units",
