@@ -1,30 +1,37 @@
-"""From an `Authorization` header to a `Caller`: bearer token or HTTP Basic with a credential pair."""
+"""From an `Authorization` header to a `Caller`: a bearer token or a credential pair.
+
+Nothing of whether somebody may come in is remembered: who or what was removed is refused by the next
+request, in every process. Only the slow proof that a secret has a hash is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import hashlib
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from cachetools import LRUCache
+from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import cookie_parser
 
-from leadvibe.errors import forbidden, not_found, unauthorized
+from leadvibe.errors import ApiError, forbidden, not_found, unauthorized
 from leadvibe.resolvers.caller import Caller
 from leadvibe.resolvers.tokens import Tokens
-from leadvibe.store import access
+from leadvibe.store import access, proofs
+from leadvibe.store.access import Standing
+from leadvibe.store.coalesced import Coalesced
 from leadvibe.store.database import Database
+from leadvibe.store.proofs import StoredPair
 
-# How long a verified pair is trusted without looking at the database: a deleted credential lives on this
-# long. While its stored hash stays the same, a pair is never hashed again.
-_TRUST_SECONDS = 10.0
-_TRUSTED_PAIRS = 10_000
+PERSONAL = "lv_pat_"
+
+_PROVEN_PAIRS = 10_000
 # argon2 takes some 50 ms and 64 MiB for each hash: a flood of bad passwords must not take the machine.
 _HASHES_AT_ONCE = 2
 
@@ -49,33 +56,29 @@ class Credentials(NamedTuple):
         return cls(found.get(b"authorization"), active_ou, found.get(b"x-unit-id"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    """A pair that matched `secret_hash`, and the (monotonic) time until which that is taken for granted."""
-
-    caller: Caller
-    secret_hash: str
-    until: float
-
-
 @dataclass(slots=True)
 class Authenticator:
     """Verifies credentials; one for each process."""
 
     database: Database
     tokens: Tokens
-    _verified: LRUCache[bytes, _Verified] = field(default_factory=lambda: LRUCache(_TRUSTED_PAIRS))
-    _verifying: dict[bytes, asyncio.Task[Caller]] = field(default_factory=dict)
+    # By the SHA-256 of a pair, the hash that its secret was found to have.
+    _proven: LRUCache[bytes, str] = field(default_factory=lambda: LRUCache(_PROVEN_PAIRS))
+    _proving: dict[bytes, asyncio.Task[bool]] = field(default_factory=dict)
     _hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HASHES_AT_ONCE))
+    _pairs: Coalesced[str, StoredPair] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._pairs = Coalesced(lambda client_ids: proofs.pairs(self.database.pool, client_ids))
 
     async def caller(self, credentials: Credentials) -> Caller:
-        """Raises 401 for absent or wrong credentials, 403 or 404 for a unit that is not the caller's."""
+        """Raises 401 for absent or wrong credentials; a unit that is not the caller's is refused once it is needed."""
         scheme, _, value = (credentials.authorization or "").partition(" ")
         match scheme.lower():
             case "basic":
                 return await self._credential(value)
             case "bearer":
-                return await self._member(self.tokens.member_of(value.strip()), credentials)
+                return await self._member(value.strip(), credentials)
             case _:
                 raise unauthorized("Send a bearer token, or a client id and secret as HTTP Basic.")
 
@@ -88,34 +91,27 @@ class Authenticator:
             return await asyncio.to_thread(_matches, password_hash, password)
 
     async def _credential(self, encoded: str) -> Caller:
-        key = hashlib.sha256(encoded.encode()).digest()
-        known = self._verified.get(key)
-        if known is not None and time.monotonic() < known.until:
-            return known.caller
-        # Requests with the same pair wait for one verification: hundreds may come at once.
-        if (task := self._verifying.get(key)) is None:
-            task = self._verifying[key] = asyncio.create_task(self._verify(key, encoded))
-            task.add_done_callback(lambda _: self._verifying.pop(key))
-        return await asyncio.shield(task)
-
-    async def _verify(self, key: bytes, encoded: str) -> Caller:
-        known = self._verified.pop(key, None)
         client_id, client_secret = _pair(encoded)
-        async with self.database.session() as session:
-            found = await access.credential_with_org(session, client_id)
-        if found is None:
+        stored = await self._pairs.get(client_id)
+        if stored is None or not await self._proves(encoded, client_secret, stored.secret_hash):
             raise unauthorized()
-        credential, org_id = found
-        unchanged = known is not None and known.secret_hash == credential.secret_hash
-        if not unchanged and not await self.matches(credential.secret_hash, client_secret):
-            raise unauthorized()
-        caller = Caller(org_id, credential.secret_id, None, credential.unit_id, "Operator")
-        self._verified[key] = _Verified(caller, credential.secret_hash, time.monotonic() + _TRUST_SECONDS)
-        return caller
+        return Caller(stored.org_id, stored.secret_id, None, stored.unit_id, "Operator")
 
-    async def _member(self, org_member_id: str, credentials: Credentials) -> Caller:
+    async def _proves(self, encoded: str, client_secret: str, secret_hash: str) -> bool:
+        key = hashlib.sha256(encoded.encode()).digest()
+        if self._proven.get(key) == secret_hash:
+            return True
+        # Requests with the same pair wait for one hash: hundreds may come at once.
+        if (task := self._proving.get(key)) is None:
+            task = self._proving[key] = asyncio.create_task(self.matches(secret_hash, client_secret))
+            task.add_done_callback(lambda _: self._proving.pop(key))
+        if right := await asyncio.shield(task):
+            self._proven[key] = secret_hash
+        return right
+
+    async def _member(self, token: str, credentials: Credentials) -> Caller:
         async with self.database.session() as session:
-            standing = await access.standing(session, org_member_id)
+            standing = await self._standing(session, token)
             if standing is None:
                 raise unauthorized()
             member, units = standing.member, standing.units
@@ -123,12 +119,28 @@ class Authenticator:
             if unit_id is None and len(units) == 1:
                 unit_id = next(iter(units))
             if unit_id is not None and unit_id not in units:
-                # A quoted cookie may carry a NUL, which PostgreSQL's text cannot.
-                if "\0" in unit_id or await access.unit_of_org(session, unit_id, member.org_id) is None:
-                    raise not_found(f"Organizational unit {unit_id}")
-                raise forbidden(f"You are not a member of organizational unit {unit_id}.", code="not_a_member")
+                refusal = await _refusal(session, unit_id, member.org_id)
+                return Caller(member.org_id, member.org_member_id, member.role, None, None, refusal)
         role = units[unit_id] if unit_id is not None else None
-        return Caller(member.org_id, org_member_id, member.role, unit_id, role)
+        return Caller(member.org_id, member.org_member_id, member.role, unit_id, role)
+
+    async def _standing(self, session: AsyncSession, token: str) -> Standing | None:
+        """The member that a personal or an issued token proves, unless it was voided."""
+        if token.startswith(PERSONAL):
+            org_member_id = await proofs.member_by_token(session, token, datetime.now(UTC))
+            return None if org_member_id is None else await access.standing(session, org_member_id)
+        claims = self.tokens.claims_of(token)
+        standing = await access.standing(session, claims.org_member_id)
+        if standing is not None and claims.version not in (None, standing.member.token_version):
+            return None
+        return standing
+
+
+async def _refusal(session: AsyncSession, unit_id: str, org_id: str) -> ApiError:
+    # A quoted cookie may carry a NUL, which PostgreSQL's text cannot.
+    if "\0" in unit_id or await access.unit_of_org(session, unit_id, org_id) is None:
+        return not_found(f"Organizational unit {unit_id}")
+    return forbidden(f"You are not a member of organizational unit {unit_id}.", code="not_a_member")
 
 
 def _matches(password_hash: str, password: str) -> bool:

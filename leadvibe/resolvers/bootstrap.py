@@ -60,7 +60,7 @@ async def bootstrap(authenticator: Authenticator, org: str, email: str, password
                 name="bootstrap",
             )
         )
-    token = authenticator.tokens.issue(member.org_member_id, unit.org_id, datetime.now(UTC))
+    token = authenticator.tokens.issue(member.org_member_id, unit.org_id, datetime.now(UTC), member.token_version)
     return Bootstrapped(unit.org_id, unit.unit_id, member.org_member_id, client_id, client_secret, token)
 
 

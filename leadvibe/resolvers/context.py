@@ -33,10 +33,14 @@ class Services:
 
 @dataclass(slots=True)
 class Context:
-    """One request (or one socket): its services and its sender, verified when first needed."""
+    """One request (or one socket): its services and its sender, verified when first needed.
+
+    `ip` is the client's address, of the proxy's word where the proxy is trusted.
+    """
 
     services: Services
     credentials: Credentials = field(default_factory=Credentials)
+    ip: str = ""
     _caller: Caller | None = None
 
     @property

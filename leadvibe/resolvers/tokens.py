@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 import jwt
 from sqlalchemy.dialects.postgresql import insert
@@ -18,6 +18,13 @@ from leadvibe.store.tables import ServerSecret
 
 _ISSUER = "leadvibe"
 _SECRET_NAME = "jwt_secret"  # noqa: S105  (a name, not a secret)
+
+
+class Claims(NamedTuple):
+    """What a valid token says. `version` is None in tokens of another service, which count none."""
+
+    org_member_id: str
+    version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +49,16 @@ class Tokens:
             )
         return cls(settings.jwt_algorithm, settings.jwt_private_key, settings.jwt_public_key, ttl)
 
-    def issue(self, org_member_id: str, org_id: str, now: datetime) -> str:
+    def issue(self, org_member_id: str, org_id: str, now: datetime, version: int = 0) -> str:
+        """A token of the member; it is good until it expires or the member's version is another."""
         if self.signing_key is None:
             raise ApiError(403, "login_elsewhere", "Tokens are issued by another service; log in there.")
-        claims = {"iss": _ISSUER, "sub": org_member_id, "org_id": org_id, "iat": now, "exp": now + self.ttl}
+        life = {"iat": now, "exp": now + self.ttl}
+        claims = {"iss": _ISSUER, "sub": org_member_id, "org_id": org_id, "ver": version, **life}
         return jwt.encode(claims, self.signing_key, algorithm=self.algorithm)
 
-    def member_of(self, token: str) -> str:
-        """The `org_member_id` of a valid token; 401 for every other."""
+    def claims_of(self, token: str) -> Claims:
+        """The claims of a valid token; 401 for every other, also for one that names an audience."""
         try:
             claims = jwt.decode(
                 token, self.verifying_key, algorithms=[self.algorithm], options={"require": ["sub", "exp"]}
@@ -58,7 +67,8 @@ class Tokens:
             raise unauthorized("The token has expired; log in again.") from None
         except jwt.InvalidTokenError:
             raise unauthorized() from None
-        return str(claims["sub"])
+        version = claims.get("ver", 0) if self.signing_key is not None else None
+        return Claims(str(claims["sub"]), version)
 
 
 async def _own_secret(database: Database) -> str:

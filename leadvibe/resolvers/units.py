@@ -24,7 +24,9 @@ async def login(context: Context, email: str, password: str) -> str:
     right = await services.authenticator.matches(member.password_hash if member else _NOBODY, password)
     if member is None or not right:
         raise unauthorized("Unknown e-mail or wrong password.")
-    return services.authenticator.tokens.issue(member.org_member_id, member.org_id, datetime.now(UTC))
+    return services.authenticator.tokens.issue(
+        member.org_member_id, member.org_id, datetime.now(UTC), member.token_version
+    )
 
 
 @operation(Permission.PUBLIC, "set_active_ou")
@@ -46,7 +48,7 @@ async def set_active_unit(context: Context, unit_id: str) -> Caller:
 async def in_unit(context: Context, unit_id: str) -> Context:
     """The request in the unit that its path names. 403 when the caller is no member of it, 404 when it is not
     of the caller's organisation, or not the credential's."""
-    inside = Context(context.services, context.credentials._replace(active_ou=unit_id))
+    inside = Context(context.services, context.credentials._replace(active_ou=unit_id), context.ip)
     if (await inside.authenticate()).unit_id != unit_id:
         raise not_found(f"Organizational unit {unit_id}")
     return inside

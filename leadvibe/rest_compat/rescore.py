@@ -42,6 +42,6 @@ async def _preview(context: Context, call: Call) -> RescorePreview:
 ROUTES = [
     Route(
         method="POST", path="/api/v1/ou/{ouId}/scoring/rescore-preview", summary="What a rescoring would change",
-        tag="Rules", run=_preview, auth=BEARER, in_unit=True, returns=RescorePreview, errors=(403, 404),
+        tag="Rules", run=_preview, auth=BEARER, in_unit="ouId", returns=RescorePreview, errors=(403, 404),
     ),
 ]  # fmt: skip

@@ -75,7 +75,7 @@ ROUTES = [
     ),
     Route(
         method="GET", path="/api/v1/ou/{ouId}/surge/metrics", summary="Surge metrics of a unit", tag="Surge",
-        run=_metrics, aliases=("/org-units/{ouId}/surge-metrics",), auth=BEARER, in_unit=True, query=MetricsQuery,
+        run=_metrics, aliases=("/org-units/{ouId}/surge-metrics",), auth=BEARER, in_unit="ouId", query=MetricsQuery,
         returns=SurgeMetrics, errors=(403, 404),
     ),
 ]  # fmt: skip

@@ -43,7 +43,7 @@ class Route:
     `returns` is the type of that value; `accepts` are request bodies (media type → type) that `run`
     reads by itself, where `body` would be read for it. With `auth`, a request without valid credentials
     is refused before its body is read, unless `run` verifies them itself; with `in_unit`, `run` works in the
-    unit that `ouId` in the path names, whatever the caller's active one is. The OpenAPI document is made
+    unit that this parameter of the path names, whatever the caller's active one is. The OpenAPI document is made
     from all this.
     """
 
@@ -56,7 +56,7 @@ class Route:
     aliases: tuple[str, ...] = ()
     auth: tuple[str, ...] = BOTH
     verifies: bool = False
-    in_unit: bool = False
+    in_unit: str | None = None
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     accepts: dict[str, Any] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Route:
 
 def context_of(request: Request) -> Context:
     services: Services = request.app.state.services
-    return Context(services, Credentials.of(request.scope["headers"]))
+    return Context(services, Credentials.of(request.scope["headers"]), request.client.host if request.client else "")
 
 
 def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
@@ -79,8 +79,8 @@ def endpoint(route: Route) -> Callable[[Request], Awaitable[Response]]:
 
     async def handle(request: Request) -> Response:
         context = context_of(request)
-        if route.in_unit:
-            context = await units.in_unit(context, request.path_params["ouId"])
+        if route.in_unit is not None:
+            context = await units.in_unit(context, request.path_params[route.in_unit])
         elif route.auth and not route.verifies:
             await context.authenticate()
         if request.path_params and any("\0" in value for value in request.path_params.values()):

@@ -47,7 +47,8 @@ class GraphQLContext(Context):
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
         secure = connection.url.scheme == "https"
         credentials = Credentials.of(connection.scope["headers"])
-        return cls(connection.app.state.services, credentials, response=response, secure=secure)
+        ip = connection.client.host if connection.client else ""
+        return cls(connection.app.state.services, credentials, ip, response=response, secure=secure)
 
     def take_connection_params(self) -> None:
         """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leadvibe.store.tables import ApiCredential, Member, Membership, Organisation, OrgUnit, ServerSecret
+from leadvibe.store.tables import Member, Membership, Organisation, OrgUnit, ServerSecret
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,6 @@ async def standing(session: AsyncSession, org_member_id: str) -> Standing | None
         select(Membership.unit_id, Membership.role).where(Membership.org_member_id == org_member_id)
     )
     return Standing(member, dict(rows.all()))
-
-
-async def credential_with_org(session: AsyncSession, client_id: str) -> tuple[ApiCredential, str] | None:
-    """The credential and the organisation of its unit."""
-    rows = await session.exec(
-        select(ApiCredential, OrgUnit.org_id)
-        .join(OrgUnit, col(OrgUnit.unit_id) == ApiCredential.unit_id)
-        .where(ApiCredential.client_id == client_id)
-    )
-    return rows.first()
 
 
 async def unit_of_org(session: AsyncSession, unit_id: str, org_id: str) -> OrgUnit | None:

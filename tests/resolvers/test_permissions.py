@@ -15,6 +15,7 @@ ALLOWED = {
     Permission.MEMBER: {"Viewer", "Operator", "Owner", "no unit", "admin without unit"},
     Permission.READ: {"Viewer", "Operator", "Owner", "credential"},
     Permission.WRITE: {"Operator", "Owner", "credential"},
+    Permission.ASSIGN: {"Operator", "Owner"},
     Permission.OWN: {"Owner"},
     Permission.ADMIN: {"admin without unit"},
 }
@@ -47,4 +48,4 @@ def test_an_operation_admits_exactly_the_roles_of_its_permission(name: str) -> N
 
 @pytest.mark.parametrize("name", sorted(name for name in OPERATIONS if name.startswith(WRITING)))
 def test_what_writes_is_not_for_viewers(name: str) -> None:
-    assert OPERATIONS[name].permission in (Permission.WRITE, Permission.OWN, Permission.ADMIN)
+    assert OPERATIONS[name].permission in (Permission.WRITE, Permission.ASSIGN, Permission.OWN, Permission.ADMIN)

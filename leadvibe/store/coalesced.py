@@ -1,0 +1,47 @@
+"""Reads that many requests ask for at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Coalesced(Generic[Key, Value]):
+    """Reads values by their keys. Whoever asks while a read runs shares the next one.
+
+    So an answer is never older than its question, as a cache's would be, and a flood of requests costs
+    few queries.
+    """
+
+    def __init__(self, read: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> None:
+        self._read = read
+        self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    async def get(self, key: Key) -> Value | None:
+        """The value as it is now; None when there is none. Raises what the read raised."""
+        future = self._waiting.get(key)
+        if future is None:
+            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+            if self._reader is None:
+                self._reader = asyncio.create_task(self._run())
+        # Others wait for it too: one that goes away must not cancel it.
+        return await asyncio.shield(future)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            waiting, self._waiting = self._waiting, {}
+            try:
+                found = await self._read(list(waiting))
+            except Exception as error:
+                for future in waiting.values():
+                    future.set_exception(error)
+                    future.exception()  # nobody may be left to see it
+            else:
+                for key, future in waiting.items():
+                    future.set_result(found.get(key))
+        self._reader = None
