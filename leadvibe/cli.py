@@ -67,7 +67,7 @@ def main() -> None:
 
 @app.command(epilog="Example: LEADVIBE_PORT=9000 LEADVIBE_WORKERS=2 leadvibe serve")
 def serve() -> None:
-    """Run everything on this machine: database if needed, migrations, API, workers, scheduler."""
+    """Run everything on this machine: database if needed, migrations, API, workers, scheduler, deliveries."""
     from leadvibe.serve import serve_all
 
     settings = Settings()
@@ -103,6 +103,15 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
     processes.tell_metrics(metrics_port)
     with database_url(settings) as url:
         processes.run(processes.serve_scheduler(_with(settings, url)))
+
+
+@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe deliver")
+def deliver() -> None:
+    """Send what triggers have to tell: webhooks, e-mails, messages. Start as many as you like."""
+    settings = Settings()
+    log_to_stderr(settings)
+    with database_url(settings) as url:
+        processes.run(processes.serve_deliverer(_with(settings, url)))
 
 
 @app.command(epilog="Example: leadvibe migrate --citus")
@@ -198,6 +207,19 @@ def rescore(unit: Unit = None) -> None:
     with bar:
         count = _with_database(run)
     print(f"{count} leads rescored.")
+
+
+@app.command("rotate-secrets", epilog="Example: LEADVIBE_SECRET_KEYS=newest,older leadvibe rotate-secrets")
+def rotate_secrets() -> None:
+    """Seal every stored secret with the newest key. The server may run meanwhile, with the same keys."""
+    from leadvibe.crypto import Vault
+    from leadvibe.store.sealed import reseal
+
+    vault = Vault.from_settings(Settings())
+    done = _with_database(lambda database: reseal(database, vault))
+    print(f"{done.values} secrets are sealed with the newest key.")
+    if done.lost:
+        raise CommandError(f"{done.lost} secrets open with none of the keys; they must be set anew.")
 
 
 @jobs.command("run", epilog="Example: leadvibe jobs run partitions")

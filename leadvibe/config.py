@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     secret_keys: str | None = Field(
         None, description="Keys that seal stored secrets, newest first; default: one in the data directory."
     )
+    public_url: str | None = Field(None, description="URL that browsers reach the server at; default: the request's.")
+    slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."
     )
@@ -41,7 +43,7 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field("console", description="How a line of the log is written.")
     access_log: bool = Field(True, description="A line in the log for each request.")
     delivery_retry_seconds: float = Field(
-        60.0, gt=0, description="Wait before a failed delivery's second try; the others are 5, 30, 120 and 720 times it."
+        60.0, gt=0, description="First wait after a failed delivery; the others are 5, 30, 120 and 720 times it."
     )
     delivery_timeout_seconds: float = Field(10.0, gt=0, le=300, description="How long a receiver may take to answer.")
     allow_private_webhooks: bool = Field(False, description="Deliver to private and loopback addresses as well.")
@@ -53,3 +55,16 @@ class Settings(BaseSettings):
         "starttls", description="How the connection is encrypted."
     )
     mail_from: str = Field("Leadvibe <leadvibe@localhost>", description="Sender of all e-mails.")
+    audit_days: int = Field(90, ge=1, le=3650, description="Days that entries of the audit log are kept.")
+    rate_limit_mode: Literal["off", "observe", "enforce"] = Field(
+        "off", description="`observe` counts requests beyond the limit, `enforce` answers them with 429."
+    )
+    rate_limit_key: Literal["org", "ou", "client", "ip"] = Field(
+        "org", description="Who shares a limit: an organization, a unit, a member or credential, an address."
+    )
+    rate_limit_rps: float = Field(100.0, gt=0, le=1e6, description="Requests a second that a limit gives back.")
+    rate_limit_burst: int = Field(200, ge=1, le=10**6, description="Requests that a rested client may send at once.")
+    stage: str = Field("production", description="Name of this deployment, shown by GET /me/rate-limit.")
+    monthly_events: int | None = Field(
+        None, ge=1, description="Events that an organization's plan allows in a calendar month; default: any number."
+    )

@@ -81,6 +81,14 @@ pool_connections = Gauge(
     ["pool", "state"],
     multiprocess_mode="livesum",
 )
+deliveries = Counter("leadvibe_deliveries", "Tries to deliver a message, by how they ended.", ["channel", "outcome"])
+deliveries_waiting = Gauge(
+    "leadvibe_deliveries_waiting", "Messages not delivered yet.", ["channel"], multiprocess_mode="mostrecent"
+)
+audit_dropped = Counter("leadvibe_audit_dropped", "Requests that could not be written to the audit log.")
+rate_limited = Counter(
+    "leadvibe_rate_limited_requests", "Requests beyond their rate limit: refused, or only observed.", ["mode", "key_by"]
+)
 
 
 def exposition() -> bytes:

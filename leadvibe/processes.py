@@ -1,4 +1,4 @@
-"""The long-running parts of a Leadvibe machine: API, scoring worker, scheduler. One process each."""
+"""The long-running parts of a Leadvibe machine: API, scoring worker, scheduler, deliverer. One process each."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from starlette.applications import Starlette
 from leadvibe import logs, metrics, tracing
 from leadvibe.config import Settings
 from leadvibe.live.publisher import Publisher
+from leadvibe.pipeline.delivery.deliverer import Deliverer
+from leadvibe.pipeline.delivery.senders import open_senders
 from leadvibe.pipeline.scheduler import run_jobs
 from leadvibe.pipeline.worker import Worker
 from leadvibe.store.database import Database
@@ -137,6 +139,20 @@ async def serve_scheduler(settings: Settings) -> None:
     database = await Database.open(settings.database_url, pool_size=2)
     try:
         await run_jobs(database, _stop_event())
+    finally:
+        await database.close()
+
+
+async def serve_deliverer(settings: Settings) -> None:
+    assert settings.database_url is not None
+    tracing.start("deliverer")
+    database = await Database.open(settings.database_url, pool_size=4)
+    try:
+        async with open_senders(settings, database) as senders:
+            deliverer = Deliverer(
+                settings.database_url, senders, settings.delivery_retry_seconds, settings.delivery_timeout_seconds
+            )
+            await deliverer.run(_stop_event())
     finally:
         await database.close()
 

@@ -94,7 +94,7 @@ class _Supervisor:
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         # In the order of stopping: first nothing more comes in, then what is at hand is finished.
         apis = self._parts("api", self.settings.api_processes, "--fd", str(self.listener.fileno()))
-        rest = self._parts("worker", self.settings.workers) + self._parts("scheduler", 1)
+        rest = self._parts("worker", self.settings.workers) + self._parts("scheduler", 1) + self._parts("deliver", 1)
         async with AsyncExitStack() as stack:
             for group in (rest, apis):
                 keepers = [asyncio.create_task(self._keep(part)) for part in group]

@@ -15,6 +15,7 @@ from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.pipeline.unit_jobs import KINDS
+from leadvibe.store import delivery_queue
 from leadvibe.store.database import Database
 from leadvibe.store.fit_state import ACCOUNT, PROFILE
 from leadvibe.store.partitions import make_partitions, months_ahead
@@ -22,6 +23,9 @@ from leadvibe.store.partitions import make_partitions, months_ahead
 # Decision: idempotency keys live at least 7 days.
 _KEY_LIFE = timedelta(days=8)
 _KEYS_AT_ONCE = 10_000
+# Longer than all tries and waits together: who waits longer waits for a destination that is never reached.
+_DELIVERY_PATIENCE = timedelta(hours=24)
+_DELIVERY_LIFE = timedelta(days=30)
 _MONTHS_AHEAD = 3
 
 _log = logging.getLogger(__name__)
@@ -64,6 +68,16 @@ async def _purge_keys(database: Database, now: datetime) -> str:
     return f"{purged} idempotency keys were older than {_KEY_LIFE.days} days and are gone."
 
 
+async def _deliveries(database: Database, now: datetime) -> str:
+    given_up = purged = 0
+    async with database.pool.acquire() as connection:
+        for row in await connection.fetch("SELECT unit_id FROM lanes"):
+            given_up += await delivery_queue.give_up(connection, row["unit_id"], now - _DELIVERY_PATIENCE, now)
+            while count := await delivery_queue.purge(connection, row["unit_id"], now - _DELIVERY_LIFE):
+                purged += count
+    return f"{given_up} deliveries were given up, {purged} old ones are forgotten."
+
+
 async def _decay(database: Database, now: datetime) -> str:
     events = 0
     for row in await database.pool.fetch("SELECT DISTINCT unit_id FROM decays"):
@@ -90,6 +104,7 @@ JOBS = {
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
+    "deliveries": Job("Gives up deliveries after a day, forgets them after 30.", timedelta(hours=1), _deliveries),
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
     ),

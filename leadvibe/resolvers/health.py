@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import get_args
 
 from asyncpg import InterfaceError, InternalClientError, PostgresError
 
 from leadvibe import metrics
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
+from leadvibe.store import delivery_queue
+from leadvibe.store.outbox import Channel
 from leadvibe.store.queue import depth, pipeline_health
 
 # A healthy worker takes a fresh event within milliseconds; a queue this old stands still.
@@ -48,7 +51,10 @@ async def measure(context: Context) -> None:
         async with context.services.database.pool.acquire(timeout=2) as connection:
             health = await pipeline_health(connection, datetime.now(UTC))
             metrics.queue_depth.set(await depth(connection))
+            waiting = await delivery_queue.waiting(connection)
     except _AWAY:
         return
     metrics.queue_lag.set(max(0.0, health.oldest_age_seconds))
     metrics.scoring_workers.set(health.workers)
+    for channel in get_args(Channel):
+        metrics.deliveries_waiting.labels(channel).set(waiting.get(channel, 0))
