@@ -43,6 +43,11 @@ def begin_request(request_id: str) -> None:
     _request.set({"request_id": request_id})
 
 
+def request_id() -> str:
+    """The id of the request that this task belongs to, or nothing."""
+    return str((_request.get() or {}).get("request_id", ""))
+
+
 def bind(**fields: Any) -> None:
     """Adds fields to every further line of the request, if there is one."""
     if (known := _request.get()) is not None:
