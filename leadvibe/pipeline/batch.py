@@ -14,6 +14,7 @@ from leadvibe.ids import new_id
 from leadvibe.pipeline import accounts, fit
 from leadvibe.pipeline.channels import channel_of
 from leadvibe.pipeline.surges import Surges
+from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.engine import apply
 from leadvibe.scoring.free_mail import company_domain
 from leadvibe.scoring.model import Event, UnitConfig
@@ -109,13 +110,14 @@ class Aftermath:
     """What a batch leaves to be written, beside its events and the people it changed: how many events of
     which day, type and channel it has, how many leads are new, what of its events is to be mapped to
     properties (lead → metadata in order) or tells of accounts ((lead, metadata) in order), and which earlier
-    events no longer count (seq → time)."""
+    events no longer count (seq → time). `told`: whether messages of firings wait for their delivery."""
 
     counts: Counter[DayCount] = field(default_factory=Counter)
     new_leads: int = 0
     heard: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     of_accounts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     taken_back: dict[int, datetime] = field(default_factory=dict)
+    told: bool = False
 
     @property
     def event_types(self) -> set[str]:
@@ -131,6 +133,7 @@ def score(
     last_seq: int,
     now: datetime,
     surges: Surges | None = None,
+    firings: Firings | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     """Scores the events in their order and yields each as its row of the log, numbered from
     `last_seq` + 1 on. Pure but for new ids."""
@@ -155,6 +158,8 @@ def score(
         channel = channel_of(event_type, metadata)
         if surges is not None and lead.stored:
             surges.see(lead.lead_id, lead.state, event, outcome, row, channel)
+        if firings is not None and lead.stored:
+            firings.see(lead.lead_id, lead.state, event, outcome, row)
         aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
             unit_id,
@@ -182,23 +187,26 @@ async def score_and_save(
     last_seq: int,
     now: datetime,
     surges: Surges | None = None,
+    firings: Firings | None = None,
 ) -> Aftermath:
     """Scores while the database already takes in the first of the rows; then writes what follows from it."""
     aftermath = Aftermath()
-    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now, surges))
+    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now, surges, firings))
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
     if aftermath.heard:
         await fit.take_in(connection, PROFILE, unit_id, config.profile, aftermath.heard, now)
-    if surges is not None:
-        await surges.save(connection, unit_id)
     if people.new_aliases:
         await lead_state.save_aliases(connection, unit_id, people.new_aliases, now)
     if config.account is not None:
         domains = people.new_domains()
         if aftermath.of_accounts or domains:
             await accounts.take_in(connection, unit_id, config.account, aftermath.of_accounts, domains, now)
+    if surges is not None:
+        aftermath.told |= await surges.save(connection, unit_id, now)
+    if firings is not None:
+        aftermath.told |= await firings.save(connection, unit_id, now)
     if aftermath.taken_back:
         taken = [(at, seq) for seq, at in aftermath.taken_back.items()]
         await event_log.mark_taken_back(connection, unit_id, taken)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from asyncpg import Record
 
+from leadvibe.pipeline.messages import EventRow, tell_surges
 from leadvibe.scoring.model import DECAY, NOTES, Event, LeadState, Outcome, UnitConfig
 from leadvibe.scoring.surge_detection import Activity, detect, forget, watched
 from leadvibe.store import surge_events
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Surges:
-    """Watches the events of a batch. `taken_back`: seq of an event → seq of the one that took it back."""
+    """Watches the events of a batch. `taken_back`: seq of an event → seq of the one that took it back.
+    `rows`: the events that made what was found, by seq."""
 
     config: UnitConfig
     activity: dict[str, Activity]
     found: list[Surge] = field(default_factory=list)
+    rows: dict[int, EventRow] = field(default_factory=dict)
     taken_back: dict[int, int] = field(default_factory=dict)
 
     @classmethod
@@ -60,11 +64,15 @@ class Surges:
             snapshot = self._snapshot(state, row["metadata"], channel)
             named = trigger.trigger_id, lead_id, trigger.event_type, trigger.window
             self.found.append(Surge(*named, event.at, event.seq, snapshot))
+            self.rows[event.seq] = row
 
-    async def save(self, connection: AnyConnection, unit_id: str) -> None:
-        """When the batch's events are in the log, and before those that it took back are marked."""
-        if self.found:
-            await surge_events.save(connection, unit_id, self.found, self.taken_back)
+    async def save(self, connection: AnyConnection, unit_id: str, now: datetime) -> bool:
+        """When the batch's events, leads and aliases are written, and before the events that it took back are
+        marked; whether somebody is to be told."""
+        if not self.found:
+            return False
+        ids = await surge_events.save(connection, unit_id, self.found, self.taken_back)
+        return await tell_surges(connection, unit_id, list(zip(ids, self.found, strict=True)), self.rows, now)
 
     def _snapshot(self, state: LeadState, metadata: dict[str, Any], channel: str) -> dict[str, Any]:
         primary = self.config.primary_ruleset_id

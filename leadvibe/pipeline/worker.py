@@ -18,8 +18,9 @@ from leadvibe import metrics, tracing
 from leadvibe.pipeline import batch
 from leadvibe.pipeline.batch import People
 from leadvibe.pipeline.surges import Surges
+from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.model import UnitConfig
-from leadvibe.store import queue, unit_config
+from leadvibe.store import outbox, queue, unit_config
 from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.event_log import name_event_types
 from leadvibe.store.partitions import Month, existing_months, make_partitions, month_of
@@ -39,10 +40,11 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Events from_seq … to_seq of a unit are scored and committed."""
+    """Events from_seq … to_seq of a unit are scored and committed. `told`: messages of firings wait."""
 
     from_seq: int
     to_seq: int
+    told: bool
 
     @property
     def count(self) -> int:
@@ -134,6 +136,8 @@ class Worker:
             if result is not None:
                 total += result.count
                 await self._publisher.publish(unit_id, result.from_seq, result.to_seq)
+                if result.told:
+                    await outbox.wake(connection)
         return total
 
     async def _tried(self, connection: AnyConnection, unit_id: str) -> BatchResult | None:
@@ -189,13 +193,16 @@ class Worker:
         surges = None
         if known.config.surge_triggers:
             surges = await Surges.load(connection, unit_id, known.config, rows, people)
-        scored = await batch.score_and_save(connection, unit_id, known.config, rows, people, lane.last_seq, now, surges)
+        firings = Firings(known.config, lane.last_seq) if known.config.triggers else None
+        scored = await batch.score_and_save(
+            connection, unit_id, known.config, rows, people, lane.last_seq, now, surges, firings
+        )
         if new := scored.event_types - known.event_types:
             await name_event_types(connection, unit_id, list(new), now)
             known.event_types |= new
         to_seq = lane.last_seq + len(rows)
         await queue.advance_lane(connection, unit_id, to_seq, scored.new_leads)
-        return BatchResult(lane.last_seq + 1, to_seq)
+        return BatchResult(lane.last_seq + 1, to_seq, scored.told)
 
     async def _remember(self, connection: AnyConnection, unit_id: str, version: int) -> _Known:
         """The unit's configuration; read anew when the lane says that it changed."""

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from leadvibe.scoring.fit import FitConfig
+from leadvibe.scoring.trigger_index import Triggers
 
 Scope = Literal["observe", "decide", "activate"]
 SuppressionReason = Literal["inorganic", "inorganic_grouped", "metadata_filter"]
@@ -98,7 +99,7 @@ class UnitConfig:
     `rulesets`: the active engagement rulesets. `filters`: velocity filters by event type.
     `ceilings`: event types whose scope is not `activate`; a hidden type stands here as `observe`.
     `account`: None while account-based scoring is off.
-    `surge_triggers`: none while the unit's detection is off.
+    `surge_triggers`: none while the unit's detection is off. `triggers`: the active ones.
     """
 
     rulesets: tuple[Ruleset, ...]
@@ -110,6 +111,7 @@ class UnitConfig:
     profile: FitConfig = field(default_factory=FitConfig)
     account: FitConfig | None = None
     surge_triggers: tuple[SurgeTrigger, ...] = ()
+    triggers: Triggers = field(default_factory=Triggers)
 
 
 class Event(NamedTuple):

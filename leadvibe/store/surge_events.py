@@ -106,8 +106,10 @@ class Surge:
     snapshot: dict[str, Any]
 
 
-async def save(connection: AnyConnection, unit_id: str, surges: Sequence[Surge], taken_back: Mapping[int, int]) -> None:
-    """Writes the batch's surges, each with the number of events in its window. The batch's events are in the
+async def save(
+    connection: AnyConnection, unit_id: str, surges: Sequence[Surge], taken_back: Mapping[int, int]
+) -> list[str]:
+    """Writes the batch's surges, each with the number of events in its window; their ids. The batch's events are in the
     log, where those that it took back (seq → seq of the event that did) are not yet marked."""
     counts = await connection.fetch(
         f"""
@@ -146,6 +148,7 @@ async def save(connection: AnyConnection, unit_id: str, surges: Sequence[Surge],
         for surge, row in zip(surges, counts, strict=True)
     ]
     await connection.copy_records_to_table("surge_events", records=records, columns=columns.split())
+    return [record[1] for record in records]
 
 
 KEYS = [SortKey(col(SurgeEvent.detected_at)), SortKey(col(SurgeEvent.surge_event_id))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from leadvibe.scoring.fit import FieldMapping, FitConfig, FitRule, FitRuleset, Surface
 from leadvibe.scoring.model import Band, Rule, Ruleset, Scope, SurgePolicy, SurgeTrigger, UnitConfig, VelocityFilter
 from leadvibe.scoring.surge import STANDARD
+from leadvibe.store import trigger_config
 from leadvibe.store.queue import AnyConnection
 
 
@@ -15,7 +17,7 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
     rulesets = await connection.fetch(
         """
         SELECT ruleset_id, is_primary, active, start_at, end_at FROM rulesets
-        WHERE unit_id = $1 AND surface = 'engagement' ORDER BY created_at, ruleset_id
+        WHERE unit_id = $1 ORDER BY created_at, ruleset_id
         """,
         unit_id,
     )
@@ -30,6 +32,7 @@ async def load(connection: AnyConnection, unit_id: str) -> UnitConfig:
         profile=await load_fit(connection, unit_id, "profile"),
         account=await load_account(connection, unit_id),
         surge_triggers=await _surge_triggers(connection, unit_id),
+        triggers=await trigger_config.load(connection, unit_id),
     )
 
 
@@ -99,11 +102,18 @@ async def _filters(connection: AnyConnection, unit_id: str) -> dict[str, tuple[V
 
 
 async def _surge(connection: AnyConnection, unit_id: str) -> SurgePolicy:
+    """The stored policy, else the standard one; what names no gap of its own has the unit's session timeout."""
     row = await connection.fetchrow(
-        "SELECT mode, bands, idle_reset_seconds, multiplier_cap FROM surge_policies WHERE unit_id = $1", unit_id
+        """
+        SELECT p.mode, p.bands, coalesce(p.idle_reset_seconds, 60 * u.session_timeout_minutes) AS idle_reset_seconds,
+               p.multiplier_cap
+        FROM org_units u LEFT JOIN surge_policies p ON p.unit_id = $1 WHERE u.unit_id = $1
+        """,
+        unit_id,
     )
-    if row is None:
-        return STANDARD
+    assert row is not None, "a unit that is scored exists"
+    if row["mode"] is None:
+        return replace(STANDARD, idle_reset_seconds=row["idle_reset_seconds"])
     bands = tuple(Band(band["min_events"], band["max_events"], band["multiplier"]) for band in row["bands"])
     return SurgePolicy(row["mode"], bands, row["idle_reset_seconds"], row["multiplier_cap"])
 

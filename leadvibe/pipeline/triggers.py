@@ -1,0 +1,240 @@
+"""Milestones, sequences and patterns in a batch: what fires is written in the transaction of its events.
+
+While the batch is scored, `see` only notes what may fire. What it needs of the past, of earlier firings and of
+the leads is then read for those leads alone, all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from leadvibe.ids import new_id
+from leadvibe.pipeline import messages
+from leadvibe.pipeline.messages import EventRow
+from leadvibe.scoring.event_names import normal_name
+from leadvibe.scoring.levels import level_name
+from leadvibe.scoring.model import DECAY, Event, LeadState, Level, Outcome, UnitConfig
+from leadvibe.scoring.trigger_index import Triggers
+from leadvibe.scoring.trigger_walk import Arrival, Match, walk
+from leadvibe.scoring.triggers import Milestone, Seen
+from leadvibe.store import outbox, trigger_state
+from leadvibe.store.outbox import NewDelivery
+from leadvibe.store.queue import AnyConnection
+from leadvibe.store.trigger_state import Fired, LeadFacts
+from leadvibe.store.trigger_tables import FiringKind
+
+_PREFIXES: dict[FiringKind, str] = {
+    "milestone": "mevt", "milestone_exit": "mevt", "sequence": "sevt", "pattern": "pevt",
+}  # fmt: skip
+
+
+class Moment(NamedTuple):
+    """An event with the lead's primary score before and after it. `row` has event_id, event_type, occurred_at,
+    received_at and metadata."""
+
+    lead_id: str
+    seq: int
+    row: EventRow
+    before: int
+    after: int
+
+
+class Possible(NamedTuple):
+    """What fires unless the trigger fired already, rests, or filters the lead out."""
+
+    kind: FiringKind
+    trigger: Milestone | Match
+    moment: Moment
+
+    @property
+    def trigger_id(self) -> str:
+        return self.trigger.watcher.trigger_id if isinstance(self.trigger, Match) else self.trigger.trigger_id
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        return self.moment.lead_id, self.trigger_id
+
+
+@dataclass(slots=True)
+class _Followed:
+    """The events of a lead that matter to sequences and patterns, in their order."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    moments: dict[int, Moment] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Firings:
+    """Watches the events of a batch, the first of which has the number `last_seq` + 1."""
+
+    config: UnitConfig
+    last_seq: int
+    crossings: list[Possible] = field(default_factory=list)
+    followed: dict[str, _Followed] = field(default_factory=dict)
+
+    def see(self, lead_id: str, state: LeadState, event: Event, outcome: Outcome, row: EventRow) -> None:
+        """Takes in a scored event. It fires nothing when its type may only be scored (scope `decide`) or it is
+        imported without triggers; suppressed, it fires at most an exit."""
+        triggers, primary = self.config.triggers, self.config.primary_ruleset_id or ""
+        silent = row["skip_triggers"] or event.event_type in self.config.ceilings
+        counts = outcome.suppression_reason is None and not outcome.observed and event.event_type != DECAY
+        name = normal_name(event.event_type)
+        change = outcome.contributions.get(primary)
+        follows = counts and name in triggers.reach
+        if not follows and (change is None or change.delta == 0) and not outcome.taken_back:
+            return
+        after = state.scores.get(primary, 0)
+        moment = Moment(lead_id, event.seq, row, after if change is None else change.before, after)
+        if not silent and moment.before != after:
+            if counts:
+                reached = triggers.reached(name, moment.before, after)
+                self.crossings += [Possible("milestone", each, moment) for each in reached]
+            left = triggers.left(moment.before, after)
+            self.crossings += [Possible("milestone_exit", each, moment) for each in left]
+        if triggers.reach and (follows or outcome.taken_back):
+            seen = Seen(event.at, event.seq, name, row["metadata"]) if follows else None
+            followed = self.followed.setdefault(lead_id, _Followed())
+            followed.arrivals.append(Arrival(seen, silent, tuple(past.seq for past in outcome.taken_back)))
+            followed.moments[event.seq] = moment
+
+    async def save(self, connection: AnyConnection, unit_id: str, now: datetime) -> bool:
+        """Writes the batch's firings with their messages; whether there are messages. The batch's events, leads
+        and aliases are written."""
+        pasts = await self._pasts(connection, unit_id)
+        possible = [*self.crossings, *self._matches(pasts)]
+        if not possible:
+            return False
+        fired = await trigger_state.load_fired(connection, unit_id, {each.pair for each in possible})
+        facts = await trigger_state.load_facts(connection, unit_id, {each.moment.lead_id for each in possible})
+        levels = await trigger_state.load_levels(connection, unit_id, "engagement", "stage_id")
+        decided = sorted(self._decided(possible, pasts, fired, facts, levels), key=lambda each: each.moment.seq)
+        return await _record(connection, unit_id, decided, facts, levels, now) if decided else False
+
+    async def _pasts(self, connection: AnyConnection, unit_id: str) -> dict[str, list[Seen]]:
+        """The pasts of leads one of whose events may complete something."""
+        closing, spans = self.config.triggers.closing, {}
+        for lead_id, followed in self.followed.items():
+            seen = [each.seen for each in followed.arrivals if each.seen is not None]
+            if any(each.seen and not each.silent and each.seen.name in closing for each in followed.arrivals):
+                spans[lead_id] = min(each.at for each in seen), max(each.at for each in seen)
+        if not spans:
+            return {}
+        found = await trigger_state.load_past(connection, unit_id, self.config.triggers, spans, self.last_seq)
+        return {lead_id: found.get(lead_id, []) for lead_id in spans}
+
+    def _matches(self, pasts: Mapping[str, Sequence[Seen]]) -> Iterator[Possible]:
+        """Sequences and patterns that the leads' events make true, whatever fired before."""
+        for lead_id, past in pasts.items():
+            followed = self.followed[lead_id]
+            for match in walk(self.config.triggers, past, followed.arrivals):
+                yield _possible(match, followed)
+
+    def _decided(
+        self,
+        possible: Sequence[Possible],
+        pasts: Mapping[str, Sequence[Seen]],
+        fired: dict[tuple[str, str], Fired],
+        facts: Mapping[str, LeadFacts],
+        levels: Sequence[Level],
+    ) -> Iterator[Possible]:
+        """What does fire. Brings `fired` up to date, which decides on what comes later in the batch."""
+
+        def decide(each: Possible) -> bool:
+            lead = facts.get(each.moment.lead_id)
+            return lead is not None and _decide(each, fired[each.pair], lead, level_name(levels, each.moment.after))
+
+        crossings = (each for each in possible if isinstance(each.trigger, Milestone))
+        yield from (each for each in crossings if decide(each))
+        matched: dict[str, set[str]] = {}
+        for each in possible:
+            if isinstance(each.trigger, Match):
+                matched.setdefault(each.moment.lead_id, set()).add(each.trigger_id)
+        for lead_id, trigger_ids in matched.items():
+            # Once more: what a firing consumed is gone for the next.
+            some = Triggers(watchers=tuple(w for w in self.config.triggers.watchers if w.trigger_id in trigger_ids))
+            followed = self.followed[lead_id]
+            used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
+            for match in walk(some, pasts[lead_id], followed.arrivals, used.__getitem__):
+                if decide(each := _possible(match, followed)):
+                    yield each
+
+
+def _possible(match: Match, followed: _Followed) -> Possible:
+    kind: FiringKind = "sequence" if match.seqs else "pattern"
+    return Possible(kind, match, followed.moments[match.event.seq])
+
+
+def _decide(each: Possible, fired: Fired, lead: LeadFacts, engagement_level: str | None) -> bool:
+    """Whether it fires, after what the trigger `fired` for the lead, which is brought up to date."""
+    if each.kind == "milestone_exit":
+        was_inside, fired.inside = fired.inside, False
+        return was_inside
+    gate = each.trigger.watcher.gate if isinstance(each.trigger, Match) else each.trigger.gate
+    at = each.moment.row["occurred_at"]
+    known = {
+        "engagement_level": engagement_level,
+        "profile_level": lead.profile_level,
+        "account_level": lead.account_level,
+    }
+    if gate.rests(fired.last_at, at) or not gate.passes(known, lead.metadata):
+        return False
+    fired.last_at, fired.inside = at, each.kind == "milestone"
+    if isinstance(each.trigger, Match):
+        fired.used.update(each.trigger.seqs)
+    return True
+
+
+async def _record(
+    connection: AnyConnection,
+    unit_id: str,
+    decided: Sequence[Possible],
+    facts: Mapping[str, LeadFacts],
+    levels: Sequence[Level],
+    now: datetime,
+) -> bool:
+    """Writes the firings, and the messages of those that are new; whether there are messages."""
+    wanted: dict[str, set[str]] = {}
+    for each in decided:
+        wanted.setdefault(trigger_state.TABLE_OF[each.kind], set()).add(each.trigger_id)
+    triggers = await trigger_state.load_triggers(connection, unit_id, wanted)
+    named = [each for each in decided if each.trigger_id in triggers]
+    firings = [_firing(each, triggers[each.trigger_id]) for each in named]
+    new = await trigger_state.save(connection, unit_id, firings, now)
+    deliveries: list[NewDelivery] = []
+    for each, firing in zip(named, firings, strict=True):
+        trigger, row = triggers[each.trigger_id], each.moment.row
+        if firing["firing_id"] not in new or (each.kind == "milestone_exit" and not trigger["notify_exit"]):
+            continue
+        lead = facts[each.moment.lead_id]
+        payload = messages.payload(unit_id, firing, trigger, lead, level_name(levels, firing["score"]), row, now)
+        deliveries += messages.deliveries(payload, trigger, row["received_at"])
+    if deliveries:
+        await outbox.enqueue(connection, unit_id, deliveries, now)
+    return bool(deliveries)
+
+
+def _firing(each: Possible, trigger: Mapping[str, Any]) -> dict[str, Any]:
+    moment, once = each.moment, trigger.get("fire_mode") == "once" and each.kind != "milestone_exit"
+    matched: dict[str, Any] = {}
+    if isinstance(each.trigger, Match):
+        names = trigger["event_types"] if each.kind == "sequence" else [c["event_type"] for c in trigger["conditions"]]
+        matched = {"event_types": names, "counts": each.trigger.counts, "seqs": list(each.trigger.seqs)}
+    return {
+        "firing_id": new_id(_PREFIXES[each.kind]),
+        "kind": each.kind,
+        "trigger_id": each.trigger_id,
+        "trigger_name": trigger["name"],
+        "lead_id": moment.lead_id,
+        "occasion": 0 if once else moment.seq,
+        "seq": moment.seq,
+        "event_id": moment.row["event_id"],
+        "event_type": moment.row["event_type"],
+        "occurred_at": moment.row["occurred_at"],
+        "score": moment.after,
+        "previous_score": moment.before,
+        "score_threshold": each.trigger.threshold if isinstance(each.trigger, Milestone) else None,
+        "matched": matched,
+    }

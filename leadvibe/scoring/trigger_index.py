@@ -1,0 +1,76 @@
+"""A unit's active triggers, found by what may set them off: a thousand cost little more than those concerned."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from leadvibe.scoring.triggers import Milestone, Pattern, SequenceOf
+
+Watcher = SequenceOf | Pattern
+
+
+class Thresholds:
+    """Milestones in the order of their thresholds."""
+
+    def __init__(self, milestones: Iterable[Milestone]) -> None:
+        self._milestones = sorted(milestones, key=lambda each: (each.threshold, each.trigger_id))
+        self._thresholds = [each.threshold for each in self._milestones]
+
+    def between(self, low: int, high: int) -> Sequence[Milestone]:
+        """Those with low < threshold ≤ high."""
+        return self._milestones[bisect_right(self._thresholds, low) : bisect_right(self._thresholds, high)]
+
+
+_NONE = Thresholds(())
+
+
+@dataclass(frozen=True, slots=True)
+class Triggers:
+    """The active triggers. `closing`: sequences and patterns by the events that may complete them. `reach`: how
+    far back the events of a name matter (None: for ever). `filtered`: names whose metadata matters."""
+
+    milestones: tuple[Milestone, ...] = ()
+    watchers: tuple[Watcher, ...] = ()
+    closing: dict[str, tuple[Watcher, ...]] = field(init=False, compare=False)
+    reach: dict[str, timedelta | None] = field(init=False, compare=False)
+    filtered: frozenset[str] = field(init=False, compare=False)
+    _reaching: dict[str | None, Thresholds] = field(init=False, compare=False)
+    _leaving: Thresholds = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        closing: dict[str, list[Watcher]] = {}
+        reach: dict[str, timedelta | None] = {}
+        for each in self.watchers:
+            for name in each.closers:
+                closing.setdefault(name, []).append(each)
+            for name in each.names:
+                reach[name] = _longer(reach.get(name, timedelta()), each.window)
+        names = {each.name for each in self.milestones}
+        reaching = {name: Thresholds(each for each in self.milestones if each.name == name) for name in names}
+        for name, value in {
+            "closing": {name: tuple(of) for name, of in closing.items()},
+            "reach": reach,
+            "filtered": frozenset(step.name for each in self.watchers for step in each.parts if step.filters),
+            "_reaching": reaching,
+            "_leaving": Thresholds(self.milestones),
+        }.items():
+            object.__setattr__(self, name, value)
+
+    def __bool__(self) -> bool:
+        return bool(self.milestones or self.watchers)
+
+    def reached(self, name: str, before: int, after: int) -> Iterator[Milestone]:
+        """The milestones that an event of this name takes the score over."""
+        for key in (name, None):
+            yield from self._reaching.get(key, _NONE).between(before, after)
+
+    def left(self, before: int, after: int) -> Sequence[Milestone]:
+        """The milestones that the score falls below, whatever made it fall."""
+        return self._leaving.between(after, before)
+
+
+def _longer(one: timedelta | None, other: timedelta | None) -> timedelta | None:
+    return None if one is None or other is None else max(one, other)
