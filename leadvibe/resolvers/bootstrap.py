@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,19 +11,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from leadvibe.errors import conflict
 from leadvibe.ids import new_id
 from leadvibe.resolvers.authentication import Authenticator
+from leadvibe.resolvers.new_unit import add_unit
+from leadvibe.resolvers.secrets import new_pair
 from leadvibe.store import access
-from leadvibe.store.tables import (
-    ApiCredential,
-    EngagementLevel,
-    Lane,
-    Member,
-    Membership,
-    Organisation,
-    OrgUnit,
-)
-
-# The levels of the public documentation's example.
-_FIRST_LEVELS = (("Cold", 0, 24), ("Warm", 25, 49), ("Hot", 50, 74), ("Very Hot", 75, None))
+from leadvibe.store.tables import ApiCredential, Member, Membership, Organisation, OrgUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ async def bootstrap(authenticator: Authenticator, org: str, email: str, password
     409 when the e-mail belongs to a member of another organisation. The password of a member that
     exists is left as it is.
     """
-    client_id, client_secret = "lv_ci_" + secrets.token_hex(12), "lv_cs_" + secrets.token_urlsafe(32)
+    client_id, client_secret = new_pair()
     secret_hash = await authenticator.hash(client_secret)
     password_hash = await authenticator.hash(password)
     async with authenticator.database.session() as session, session.begin():
@@ -71,22 +61,7 @@ async def _unit(session: AsyncSession, org: str) -> OrgUnit:
     organisation = Organisation(org_id=new_id("org"), name=org)
     session.add(organisation)
     await session.flush()
-    unit = OrgUnit(unit_id=new_id("unit"), org_id=organisation.org_id, name="Default", slug="default", is_default=True)
-    session.add(unit)
-    await session.flush()
-    session.add(Lane(unit_id=unit.unit_id))
-    for name, low, high in _FIRST_LEVELS:
-        session.add(
-            EngagementLevel(
-                stage_id=new_id(EngagementLevel.id_prefix),
-                unit_id=unit.unit_id,
-                org_id=unit.org_id,
-                name=name,
-                min_score=low,
-                max_score=high,
-            )
-        )
-    return unit
+    return await add_unit(session, organisation.org_id, "Default", "default", is_default=True)
 
 
 async def _owner(session: AsyncSession, unit: OrgUnit, email: str, password_hash: str) -> Member:

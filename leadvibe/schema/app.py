@@ -59,13 +59,15 @@ class Door(GraphQL[GraphQLContext, None]):
         return GraphQLContext.of(request, response if isinstance(response, Response) else None)
 
     async def on_ws_connect(self, context: GraphQLContext) -> UnsetType | dict[str, object] | None:
-        """Wrong credentials close the socket with 4403; without any, only public operations work."""
+        """Wrong credentials or a foreign unit close the socket with 4403; without any, only public operations work."""
         context.take_connection_params()
         if context.credentials.authorization is not None:
             try:
-                await context.renewed().authenticate()
+                caller = await context.renewed().authenticate()
             except ApiError as error:
                 raise ConnectionRejectionError from error
+            if caller.unit_refusal is not None:
+                raise ConnectionRejectionError from caller.unit_refusal
         return await super().on_ws_connect(context)
 
     async def render_graphql_ide(self, request: Request) -> Response:

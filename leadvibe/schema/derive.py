@@ -8,8 +8,9 @@ for GraphQL's Int. Constraints are not repeated here: the body checks them, behi
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache, partial
 from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
@@ -20,6 +21,7 @@ from pydantic.fields import FieldInfo
 from sqlalchemy import BigInteger
 from sqlmodel import SQLModel
 from strawberry.tools import create_type
+from strawberry.types import get_object_definition, has_object_definition
 from strawberry.types.field import StrawberryField
 
 from leadvibe.errors import ApiError, FieldProblem
@@ -40,24 +42,60 @@ def object_type(row: type[SQLModel]) -> Any:
     return create_type(row.__name__, fields, description=inspect.getdoc(row))
 
 
+@cache
+def answer_type(model: type[BaseModel]) -> Any:
+    """The GraphQL type of an answer that is no table's row, named like its class."""
+    fields = [_field(name, _graphql_type(name, info, large=False), info) for name, info in model.model_fields.items()]
+    return create_type(model.__name__, fields, description=inspect.getdoc(model))
+
+
 def input_type(body: type[BaseModel], description: str) -> Any:
     """The GraphQL input of a request body; `body_of` makes the body of it."""
+    return create_type(body.__name__, _input_fields(body), is_input=True, description=description)
+
+
+@cache
+def _part_type(model: type[BaseModel]) -> Any:
+    """The GraphQL input of a model inside a body."""
+    return create_type(f"{model.__name__}Input", _input_fields(model), is_input=True, description=inspect.getdoc(model))
+
+
+def _input_fields(body: type[BaseModel]) -> list[StrawberryField]:
     fields = []
     for name, info in body.model_fields.items():
-        kind = _graphql_type(name, info, large=_largest(info) > _LARGEST_INT)
-        default = info.get_default() if info.default is not None else strawberry.UNSET
-        fields.append(_field(name, kind, info, **({} if info.is_required() else {"default": default})))
-    return create_type(body.__name__, fields, is_input=True, description=description)
+        kind = _graphql_type(name, info, large=_largest(info) > _LARGEST_INT, nested=_part_type)
+        fields.append(_field(name, kind, info, **_default(info)))
+    return fields
+
+
+def _default(info: FieldInfo) -> dict[str, Any]:
+    if info.is_required():
+        return {}
+    if isinstance(info.default, list):
+        return {"default_factory": partial(list, info.default)}
+    return {"default": strawberry.UNSET if info.default is None else info.get_default()}
 
 
 def body_of(body: type[Body], given: Any) -> Body:
     """The body with the fields that the client sent; 400 with details when it breaks a constraint."""
-    sent = {name: value for name in body.model_fields if (value := getattr(given, name)) is not strawberry.UNSET}
     try:
-        return body.model_validate(sent)
+        return body.model_validate(_sent(given))
     except ValidationError as error:
         details = [FieldProblem(".".join(map(str, p["loc"])), p["msg"]) for p in error.errors(include_input=False)]
         raise ApiError(400, "invalid_request", "The request has invalid fields.", details) from None
+
+
+def _sent(given: Any) -> Any:
+    """What the client sent in an input, with the inputs inside it."""
+    if isinstance(given, list):
+        return [_sent(each) for each in given]
+    if not has_object_definition(given):
+        return given
+    values = (
+        (each.python_name, getattr(given, each.python_name))
+        for each in get_object_definition(given, strict=True).fields
+    )
+    return {name: _sent(value) for name, value in values if value is not strawberry.UNSET}
 
 
 def _field(name: str, kind: Any, info: FieldInfo, **default: Any) -> StrawberryField:
@@ -66,7 +104,9 @@ def _field(name: str, kind: Any, info: FieldInfo, **default: Any) -> StrawberryF
     return field
 
 
-def _graphql_type(name: str, info: FieldInfo, large: bool) -> Any:
+def _graphql_type(
+    name: str, info: FieldInfo, large: bool, nested: Callable[[type[BaseModel]], Any] = answer_type
+) -> Any:
     parts = list(_parts(info.annotation))
     kind: Any = next(part for part in parts if part is not NoneType)
     if isinstance(kind, str):  # one of some words
@@ -77,6 +117,8 @@ def _graphql_type(name: str, info: FieldInfo, large: bool) -> Any:
         kind = BigInt
     elif kind is AwareDatetime:
         kind = datetime
+    elif isinstance(kind, type) and issubclass(kind, BaseModel) and not issubclass(kind, SQLModel):
+        kind = nested(kind)
     if _is_list(info.annotation):
         kind = list[kind]
     return kind | None if NoneType in parts else kind

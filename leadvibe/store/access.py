@@ -37,6 +37,10 @@ async def unit_of_org(session: AsyncSession, unit_id: str, org_id: str) -> OrgUn
     return unit if unit is not None and unit.org_id == org_id else None
 
 
+async def organisation(session: AsyncSession, org_id: str) -> Organisation:
+    return (await session.exec(select(Organisation).where(Organisation.org_id == org_id))).one()
+
+
 async def organisation_named(session: AsyncSession, name: str) -> Organisation | None:
     query = select(Organisation).where(Organisation.name == name).order_by(col(Organisation.created_at))
     return (await session.exec(query)).first()
