@@ -29,8 +29,7 @@ _EVENTS = """
     SELECT e.seq, e.event_id, e.lead_id, e.event_type, e.occurred_at, e.received_at, e.metadata,
            e.channel, e.suppression_reason, e.original_lead_id, e.observed, e.scores,
            coalesce(t.hidden, false) AS hidden,
-           (SELECT r.ruleset_id FROM rulesets r
-            WHERE r.unit_id = $1 AND r.surface = 'engagement' AND r.is_primary LIMIT 1) AS primary_id,
+           (SELECT r.ruleset_id FROM rulesets r WHERE r.unit_id = $1 AND r.is_primary LIMIT 1) AS primary_id,
            (SELECT jsonb_agg(jsonb_build_object(
                 'surge_event_id', s.surge_event_id, 'trigger_id', s.trigger_id, 'lead_id', s.lead_id,
                 'event_type', s.event_type, 'event_count', s.event_count, 'window_seconds', s.window_seconds

@@ -104,7 +104,7 @@ async def list_scores_of_leads(
     asked for. An unknown lead has 0, and so has every lead of a unit without a primary ruleset."""
     if not 1 <= len(lead_ids) <= MOST_SCORES:
         raise bad_request(f"Name 1 to {MOST_SCORES} leads.", lead_ids=f"must have 1 to {MOST_SCORES} items")
-    ruleset_id = _ruleset_named(await RULESETS.list(context, surface="engagement"), ruleset)
+    ruleset_id = _ruleset_named(await RULESETS.list(context), ruleset)
     known = [lead_id for lead_id in lead_ids if "\0" not in lead_id]
     async with context.services.database.session() as session:
         leads = await lead_queries.some(session, context.caller.unit_id, known)
@@ -131,7 +131,7 @@ def _ruleset_named(rulesets: Sequence[Ruleset], name: str) -> str | None:
 async def get_lead_score(context: Context, lead_id: str, ruleset_id: str | None = None) -> LeadScore:
     """404 for an unknown lead or ruleset; a lead that never scored has 0."""
     lead = await get_lead(context, lead_id)
-    rulesets = await RULESETS.list(context, surface="engagement")
+    rulesets = await RULESETS.list(context)
     known = {ruleset.ruleset_id for ruleset in rulesets}
     if ruleset_id is not None and ruleset_id not in known:
         raise not_found(f"Ruleset {ruleset_id}")

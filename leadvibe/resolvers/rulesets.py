@@ -34,8 +34,8 @@ def settle(row: Any, others: Sequence[Any], active: str = "active") -> None:
 
 async def _accept_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
     check_period(row)
-    query = select(Ruleset).where(Ruleset.unit_id == row.unit_id, Ruleset.surface == row.surface)
-    settle(row, (await session.exec(query.where(Ruleset.ruleset_id != row.ruleset_id))).all())
+    query = select(Ruleset).where(Ruleset.unit_id == row.unit_id, Ruleset.ruleset_id != row.ruleset_id)
+    settle(row, (await session.exec(query)).all())
 
 
 async def _release_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
@@ -46,9 +46,7 @@ async def _release_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) 
 
 async def _primary(session: AsyncSession, caller: Caller) -> Ruleset:
     """The unit's primary ruleset; "Default" is made when there is none."""
-    query = select(Ruleset).where(
-        Ruleset.unit_id == caller.unit_id, Ruleset.surface == "engagement", col(Ruleset.is_primary)
-    )
+    query = select(Ruleset).where(Ruleset.unit_id == caller.unit_id, col(Ruleset.is_primary))
     if found := (await session.exec(query)).first():
         return found
     row = Ruleset(

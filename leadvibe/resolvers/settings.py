@@ -14,7 +14,7 @@ from leadvibe.errors import ApiError, FieldProblem, bad_request, forbidden, not_
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.scoring.model import DECAY, NOTES, Scope
-from leadvibe.scoring.surge import CUSTOM_CAP, IDLE_SECONDS, PRESETS, STANDARD
+from leadvibe.scoring.surge import CUSTOM_CAP, PRESETS, STANDARD
 from leadvibe.store import event_types
 from leadvibe.store.lanes import hold_lane, outdate_fit
 from leadvibe.store.tables import EventType, Organisation, OrgUnit, SurgePolicyRow
@@ -127,7 +127,8 @@ async def get_surge_policy(context: Context) -> SurgePolicyBody:
     caller = context.caller
     async with context.services.database.session() as session:
         row = await session.get(SurgePolicyRow, caller.unit_id)
-    return _policy_body(caller, row or _preset(caller.unit_id, STANDARD.mode))
+        _, unit = await _places(session, caller)
+    return _policy_body(unit, row or _preset(caller.unit_id, STANDARD.mode))
 
 
 @operation(Permission.WRITE)
@@ -150,7 +151,8 @@ async def update_surge_policy(context: Context, changes: SurgePolicyChanges) -> 
         row.multiplier_cap = given.get("multiplier_cap", row.multiplier_cap)
         if row.mode == "custom":
             _check_bands(row.bands)
-    return _policy_body(caller, row)
+        _, unit = await _places(session, caller)
+    return _policy_body(unit, row)
 
 
 @operation(Permission.READ)
@@ -194,7 +196,7 @@ async def _places(session: AsyncSession, caller: Caller) -> tuple[Organisation, 
 
 
 def _preset(unit_id: str, mode: str) -> SurgePolicyRow:
-    """The mode's own bands and bounds; custom begins without bands."""
+    """The mode's own bands and cap, and the gap that ends any session; custom begins without bands."""
     preset = PRESETS.get(mode)
     bands = [
         {"min_events": band.min_events, "max_events": band.max_events, "multiplier": band.multiplier}
@@ -204,13 +206,16 @@ def _preset(unit_id: str, mode: str) -> SurgePolicyRow:
         unit_id=unit_id,
         mode=mode,
         bands=bands,
-        idle_reset_seconds=preset.idle_reset_seconds if preset else IDLE_SECONDS,
+        idle_reset_seconds=None,
         multiplier_cap=preset.multiplier_cap if preset else CUSTOM_CAP,
     )
 
 
-def _policy_body(caller: Caller, row: SurgePolicyRow) -> SurgePolicyBody:
-    return SurgePolicyBody(org_id=caller.org_id, **row.model_dump())
+def _policy_body(unit: OrgUnit, row: SurgePolicyRow) -> SurgePolicyBody:
+    values = row.model_dump()
+    if values["idle_reset_seconds"] is None:
+        values["idle_reset_seconds"] = 60 * unit.session_timeout_minutes
+    return SurgePolicyBody(org_id=unit.org_id, **values)
 
 
 def _check_bands(bands: Sequence[dict[str, Any]]) -> None:

@@ -97,7 +97,7 @@ async def _list(context: Context, call: Call) -> Any:
     page = await leads.list_leads(
         context, _filter(query), limit=query.limit if paged else None, offset=query.offset if paged else 0
     )
-    rulesets, fit = await RULESETS.list(context, surface="engagement"), await PROFILE_RULESETS.list(context)
+    rulesets, fit = await RULESETS.list(context), await PROFILE_RULESETS.list(context)
     levels, fit_levels = as_levels(await LEVELS.list(context)), as_levels(await PROFILE_LEVELS.list(context))
 
     def row(lead: Lead) -> dict[str, Any]:

@@ -29,9 +29,8 @@ def family_routes(
     within: str | None = None,
     update_status: int = 200,
     auth: tuple[str, ...] = BOTH,
-    **equals: Any,
 ) -> list[Route]:
-    """List, create, update and delete under `path` and its aliases, of the rows with the given values.
+    """List, create, update and delete under `path` and its aliases.
 
     `within` names the column whose value is the path's `{id}`; the row itself is then `{ruleId}`.
     """
@@ -40,7 +39,7 @@ def family_routes(
     article = "an" if noun[0] in "aeiou" else "a"
 
     def place(call: Call) -> dict[str, Any]:
-        return equals if within is None else equals | {within: call.path["id"]}
+        return {} if within is None else {within: call.path["id"]}
 
     async def listed(context: Context, call: Call) -> Any:
         return await family.list(context, **place(call))
@@ -71,7 +70,7 @@ def family_routes(
 _OF_RULESET = "ruleset_id"
 
 ROUTES = [
-    *family_routes(RULESETS, "/rulesets", "RuleSets", surface="engagement"),
+    *family_routes(RULESETS, "/rulesets", "RuleSets"),
     *family_routes(RULES, "/rules", "Rules"),
     *family_routes(RULES, "/rulesets/{id}/rules", "Rules", within=_OF_RULESET)[:1],
     *family_routes(FILTERS, "/filters", "Filters", "/inorganic-filters"),

@@ -76,7 +76,7 @@ class GraphQLContext(Context):
     def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
         """The unit's engagement rulesets."""
         if self._rulesets is None:
-            self._rulesets = asyncio.ensure_future(RULESETS.list(self, surface="engagement"))
+            self._rulesets = asyncio.ensure_future(RULESETS.list(self))
         return self._rulesets
 
     def profile_rulesets(self) -> asyncio.Future[Sequence[ProfileRuleset]]:

@@ -107,16 +107,12 @@ def _named(name: str, resolver: Any, kind: Any, description: str) -> StrawberryF
     return field
 
 
-async def _rulesets(info: Info) -> Sequence[Any]:
-    return await RULESETS.list(info.context, surface="engagement")
-
-
 _FAMILIES = (
-    family_fields(RULESETS, _rulesets),
     family_fields(RULES, of_ruleset(RULES)),
     *(
         family_fields(family, all_of(family))
         for family in (
+            RULESETS,
             FILTERS,
             DECAYS,
             SURGE_TRIGGERS,

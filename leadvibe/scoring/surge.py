@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from leadvibe.scoring.model import Band, SurgePolicy
 
+# The gap that ends a session unless the unit has another session timeout.
 IDLE_SECONDS = 1800
 # The cap of a custom policy that names none.
 CUSTOM_CAP = 2.0

@@ -69,7 +69,7 @@ async def units_without_primary(connection: AnyConnection) -> list[str]:
     """Units with engagement rulesets that score, none of which is the primary one."""
     rows: list[Record] = await connection.fetch(
         """
-        SELECT unit_id FROM rulesets WHERE surface = 'engagement' AND active
+        SELECT unit_id FROM rulesets WHERE active
         GROUP BY unit_id HAVING NOT bool_or(is_primary) ORDER BY unit_id
         """
     )

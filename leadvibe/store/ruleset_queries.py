@@ -12,9 +12,7 @@ from leadvibe.store.tables import Ruleset
 
 async def primary(session: AsyncSession, unit_id: str) -> str | None:
     """The id of the primary engagement ruleset, if the unit has one."""
-    query = select(Ruleset.ruleset_id).where(
-        Ruleset.unit_id == unit_id, Ruleset.surface == "engagement", col(Ruleset.is_primary)
-    )
+    query = select(Ruleset.ruleset_id).where(Ruleset.unit_id == unit_id, col(Ruleset.is_primary))
     return (await session.exec(query)).first()
 
 

@@ -88,7 +88,7 @@ async def _primaries(connection: AnyConnection, unit_id: str) -> dict[str, str |
     rows = await connection.fetch(
         """
         SELECT 'engagement_level' AS kind, ruleset_id FROM rulesets
-        WHERE unit_id = $1 AND surface = 'engagement' AND is_primary
+        WHERE unit_id = $1 AND is_primary
         UNION ALL SELECT 'profile_level', id FROM profile_rulesets WHERE unit_id = $1 AND is_primary
         UNION ALL SELECT 'account_level', id FROM account_rulesets WHERE unit_id = $1 AND is_primary
         """,

@@ -162,7 +162,7 @@ class ConfigRow(TenantRow):
 
 
 class Ruleset(ConfigRow, table=True):
-    """A collection of rules with a score of its own. `surface`: engagement, profile or account."""
+    """A collection of engagement rules with a score of its own."""
 
     __tablename__ = "rulesets"
     __table_args__ = TENANT
@@ -170,10 +170,9 @@ class Ruleset(ConfigRow, table=True):
     id_prefix = "rs"
 
     ruleset_id: str = Field(primary_key=True, description="Its id.")
-    surface: str = Field(default="engagement", description="What is scored: engagement, profile or account.")
     name: str = Field(min_length=1, max_length=200, description="Name that people see.")
     score_column: str = Field(default="total_score", max_length=200, description="Name of the score in exports.")
-    is_primary: bool = Field(default=False, description="The score shown by default; at most one per surface.")
+    is_primary: bool = Field(default=False, description="The score shown by default; at most one.")
     active: bool = Field(default=True, description="Inactive rulesets are kept and do not score.")
     start_at: datetime | None = _time(default=None, description="Scores only events from this time on.")
     end_at: datetime | None = _time(default=None, description="Scores only events up to this time.")
@@ -236,7 +235,7 @@ class SurgePolicyRow(TenantRow, table=True):
 
     mode: str
     bands: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
-    idle_reset_seconds: int
+    idle_reset_seconds: int | None = Field(default=None, description="Null: the unit's session timeout.")
     multiplier_cap: float
 
 

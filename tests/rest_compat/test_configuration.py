@@ -31,7 +31,6 @@ FAMILIES = [
         RULESET
         | {
             "score_column": "total_score",
-            "surface": "engagement",
             "is_primary": True,
             "active": True,
             "start_at": None,

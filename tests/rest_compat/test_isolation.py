@@ -131,7 +131,6 @@ async def test_ids_and_owners_in_a_body_are_not_trusted(acme: Org, rival: Org) -
         "org_id": rival.made.org_id,
         "ruleset_id": "rs_mine",
         "created_by": "mem_other",
-        "surface": "profile",
     }
     made = (await acme.http.post("/rulesets", json={"name": "Fit"} | lies)).json()
     assert (made["unit_id"], made["org_id"]) == (acme.made.unit_id, acme.made.org_id)

@@ -157,3 +157,25 @@ async def test_graphql_reads_and_changes_the_same_settings(acme: Org) -> None:
         }
     }
     assert (await acme.http.get(SURGE)).json()["mode"] == "custom"
+
+
+async def test_the_session_timeout_ends_the_sessions_of_a_policy_without_a_gap_of_its_own(
+    acme: Org, scoring: Scoring
+) -> None:
+    """The third event of a session counts a quarter more; forty minutes are between them."""
+    await acme.rule("view", 100)
+    views = [f"2026-03-01T{12 + 40 * n // 60}:{40 * n % 60:02}:00Z" for n in range(3)]
+
+    async def score(lead: str) -> int:
+        await acme.ingest(*({"event_type": "view", "lead_id": lead, "timestamp": at} for at in views))
+        await scoring.finish()
+        return await acme.score(lead)
+
+    assert await score("ld_1") == 300
+    assert (await acme.http.put(SCORING, json={"session_timeout_minutes": 40})).status_code == 204
+    assert (await acme.http.get(SURGE)).json()["idle_reset_seconds"] == 2400
+    assert await score("ld_2") == 325
+    assert (await acme.http.put(SURGE, json={"idle_reset_seconds": 1800})).status_code == 204
+    assert await score("ld_3") == 300
+    assert (await acme.http.put(SURGE, json={"mode": "gentle"})).status_code == 204
+    assert await score("ld_4") == 300 and (await acme.http.get(SURGE)).json()["idle_reset_seconds"] == 2400
