@@ -12,11 +12,14 @@ from starlette.types import ASGIApp
 
 from leadvibe import gauges, tracing
 from leadvibe.access import Access
+from leadvibe.auditing import Audited
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
 from leadvibe.errors import ApiError
 from leadvibe.live.hub import Hub
+from leadvibe.pipeline.audit_trail import AuditTrail
 from leadvibe.pipeline.buffer import IngestBuffer
+from leadvibe.pipeline.rate_limit import RateLimiter
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.context import Services
 from leadvibe.resolvers.tokens import Tokens
@@ -31,7 +34,7 @@ class Server(Starlette):
     """Starlette inside what every request goes through, its last resort for crashes included."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return tracing.traced(Access(super().build_middleware_stack()))
+        return tracing.traced(Access(Audited(super().build_middleware_stack())))
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -54,9 +57,11 @@ def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextM
         buffer = IngestBuffer(database, settings.ingest_buffer)
         hub = Hub(database, settings.broadcast_url or url)
         vault = Vault.from_settings(settings)
-        app.state.services = services = Services(settings, database, authenticator, buffer, hub, vault)
+        trail, limiter = AuditTrail(database), RateLimiter(database, settings)
+        app.state.services = services = Services(settings, database, authenticator, buffer, hub, vault, trail, limiter)
         await buffer.start()
         await hub.start()
+        trail.start()
         looking = asyncio.create_task(gauges.keep_looking(database, buffer), name="gauges")
         try:
             yield
@@ -65,6 +70,7 @@ def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextM
             await hub.stop()
             await services.background.stop()
             await buffer.stop()  # what was accepted is written before the process ends
+            await trail.stop()
             await database.close()
 
     return lifespan

@@ -13,7 +13,9 @@ from leadvibe.config import Settings
 from leadvibe.crypto import Vault
 from leadvibe.ids import new_id
 from leadvibe.live.hub import Hub
+from leadvibe.pipeline.audit_trail import AuditTrail
 from leadvibe.pipeline.buffer import IngestBuffer
+from leadvibe.pipeline.rate_limit import RateLimiter
 from leadvibe.resolvers.authentication import Authenticator, Credentials
 from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
 from leadvibe.resolvers.context import Context, Services
@@ -90,11 +92,16 @@ async def services(database: Database, authenticator: Authenticator) -> AsyncIte
     await buffer.start()
     await hub.start()
     vault = Vault([Fernet.generate_key().decode()])
-    services = Services(Settings(), database, authenticator, buffer, hub, vault)
+    trail = AuditTrail(database)
+    trail.start()
+    services = Services(
+        Settings(), database, authenticator, buffer, hub, vault, trail, RateLimiter(database, Settings())
+    )
     yield services
     await services.background.stop()
     await hub.stop()
     await buffer.stop()
+    await trail.stop()
 
 
 @pytest.fixture

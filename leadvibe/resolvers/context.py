@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import update_wrapper
@@ -11,8 +12,11 @@ from leadvibe import logs
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
 from leadvibe.live.hub import Hub
+from leadvibe.pipeline.audit_trail import AuditTrail
 from leadvibe.pipeline.background import Background
 from leadvibe.pipeline.buffer import IngestBuffer
+from leadvibe.pipeline.rate_limit import RateLimiter
+from leadvibe.resolvers import requests
 from leadvibe.resolvers.authentication import Authenticator, Credentials
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.store.database import Database
@@ -28,6 +32,8 @@ class Services:
     buffer: IngestBuffer
     hub: Hub
     vault: Vault
+    trail: AuditTrail
+    limiter: RateLimiter
     background: Background = field(default_factory=Background)
 
 
@@ -42,6 +48,7 @@ class Context:
     credentials: Credentials = field(default_factory=Credentials)
     ip: str = ""
     _caller: Caller | None = None
+    _admission: asyncio.Future[None] | None = None
 
     @property
     def caller(self) -> Caller:
@@ -50,10 +57,37 @@ class Context:
         return self._caller
 
     async def authenticate(self) -> Caller:
+        """Verifies the sender and takes it against its rate limit, once however many ask. Raises 401, or 429."""
         if self._caller is None:
-            self._caller = await self.services.authenticator.caller(self.credentials)
-            logs.bind(unit=self._caller.active_unit)
+            limiter = self.services.limiter
+            if limiter.by_address:  # also before a password is looked at, which costs
+                await self._admit(self.ip)
+            caller = await self.services.authenticator.caller(self.credentials)
+            requests.identify(caller)
+            if limiter.by_caller:
+                await self._admit(self.rate_key(caller))
+            logs.bind(unit=caller.active_unit)
+            self._caller = caller
         return self._caller
+
+    def rate_key(self, caller: Caller) -> str:
+        """By what the caller's requests are counted; without an active unit, a limit of units is one of its
+        organisation."""
+        match self.services.settings.rate_limit_key:
+            case "ip":
+                return self.ip
+            case "client":
+                return caller.actor
+            case "ou":
+                return caller.active_unit or caller.org_id
+            case "org":
+                return caller.org_id
+
+    async def _admit(self, key: str) -> None:
+        if self._admission is None:
+            self._admission = asyncio.ensure_future(self.services.limiter.admit(key))
+        # The fields of one operation wait together, and one of them that is given up takes none with it.
+        await asyncio.shield(self._admission)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ async def set_active_unit(context: Context, unit_id: str) -> Caller:
     if not unit_id or "\0" in unit_id:
         raise bad_request("Name the organizational unit.", ouId="is required")
     credentials = context.credentials._replace(active_ou=unit_id)
-    caller = await context.services.authenticator.caller(credentials)
+    caller = await Context(context.services, credentials, context.ip).authenticate()
     if caller.unit_id != unit_id:
         raise bad_request("An API credential works in its own unit only.", ouId=f"must be {caller.unit_id}")
     return caller

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from leadvibe.errors import ApiError, FieldProblem, bad_request, too_large
+from leadvibe.resolvers import requests
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -103,6 +104,7 @@ def _invalid(error: ValidationError) -> ApiError:
 
 
 def error_response(error: ApiError) -> Response:
+    requests.fail(error.status, error.code)
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer, Basic realm="leadvibe"'

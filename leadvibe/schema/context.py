@@ -63,6 +63,7 @@ class GraphQLContext(Context):
         return replace(
             self,
             _caller=None,
+            _admission=None,
             _rulesets=None,
             _levels=None,
             _profile_rulesets=None,

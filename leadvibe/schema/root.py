@@ -15,6 +15,7 @@ from leadvibe.schema import families
 from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.analytics import AnalyticsQueries
+from leadvibe.schema.auditing import AuditedOperation
 from leadvibe.schema.backfill import BackfillMutations
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.errors import ContractErrors
@@ -93,6 +94,7 @@ SCHEMA = _Schema(
     extensions=[
         OperationContext,
         ContractErrors,
+        AuditedOperation,
         lambda: QueryDepthLimiter(max_depth=_MOST_DEPTH),
         lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
         lambda: MaxAliasesLimiter(max_alias_count=_MOST_ALIASES),

@@ -1,0 +1,76 @@
+"""What a request tells of itself while it is served, and leaves in the audit trail at its end."""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from leadvibe import logs
+from leadvibe.pipeline.audit_trail import AuditTrail, Kind, Note
+from leadvibe.resolvers.caller import Caller
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """One request, or one operation of a socket. `status` and `code` are those of its failure, if the door knows
+    better than the HTTP status; `operation`, `fields` and `mutates` are those of a GraphQL document."""
+
+    method: str
+    path: str
+    ip: str
+    began: float
+    is_socket: bool = False
+    caller: Caller | None = None
+    status: int | None = None
+    code: str | None = None
+    operation: str | None = None
+    fields: tuple[str, ...] = ()
+    mutates: bool = False
+
+    def end(self, trail: AuditTrail, status: int) -> None:
+        """Leaves a note, unless nobody was authenticated."""
+        caller = self.caller
+        if caller is None:
+            return
+        kind = Kind(
+            caller.org_id,
+            caller.active_unit,
+            caller.actor,
+            self.method,
+            self.path,
+            self.status or status,
+            self.code,
+            self.ip,
+            self.mutates,
+            self.operation,
+            self.fields,
+        )
+        trail.add(Note(kind, time.time(), time.monotonic() - self.began, logs.request_id()))
+
+
+_current: ContextVar[RequestRecord | None] = ContextVar("request_record", default=None)
+
+
+def begin(method: str, path: str, ip: str, is_socket: bool = False) -> RequestRecord:
+    """What this task does from here on belongs to a request."""
+    record = RequestRecord(method, path, ip, time.monotonic(), is_socket)
+    _current.set(record)
+    return record
+
+
+def current() -> RequestRecord | None:
+    """The request that this task serves."""
+    return _current.get()
+
+
+def identify(caller: Caller) -> None:
+    """The sender is known."""
+    if (record := _current.get()) is not None:
+        record.caller = caller
+
+
+def fail(status: int, code: str) -> None:
+    """The request fails, whatever the transport answers."""
+    if (record := _current.get()) is not None:
+        record.status, record.code = status, code
