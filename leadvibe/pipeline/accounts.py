@@ -9,7 +9,7 @@ from typing import Any
 
 from leadvibe.pipeline import fit
 from leadvibe.scoring.fit import FitConfig, fit_scores
-from leadvibe.store import account_links
+from leadvibe.store import account_links, segment_members
 from leadvibe.store.fit_state import ACCOUNT
 from leadvibe.store.queue import AnyConnection
 
@@ -97,6 +97,7 @@ async def link(
         done.links |= {lead_id: found[domain] for lead_id, domain in rest.items()}
     if done.links:
         await account_links.link(connection, unit_id, done.links, now)
+        await segment_members.touch(connection, unit_id, done.links)
     return done
 
 

@@ -14,7 +14,7 @@ from leadvibe.pipeline.fit import ROWS_AT_ONCE
 from leadvibe.pipeline.unit_job import Kind, Place, Step
 from leadvibe.scoring.fit import FitConfig, filled, mapped
 from leadvibe.scoring.free_mail import company_domain
-from leadvibe.store import account_links, backfill, fit_state, unit_config
+from leadvibe.store import account_links, backfill, fit_state, segment_members, unit_config
 from leadvibe.store.fit_state import ACCOUNT, PROFILE, Properties
 from leadvibe.store.queue import AnyConnection
 
@@ -38,6 +38,7 @@ async def _map_profiles(
     config = await unit_config.load_fit(connection, unit_id, PROFILE.name)
     after: dict[str, Properties] = {lead_id: filled(config.mappings, leads[lead_id]) for lead_id in leads}
     await fit_state.save(connection, PROFILE, unit_id, config, after, now)
+    await segment_members.touch(connection, unit_id, (each for each in after if after[each] != leads[each]))
     return after
 
 
@@ -94,6 +95,7 @@ async def _fill_accounts(
             empty = [each for each in config.mappings if found[account_id].get(each.target) in (None, "")]
             found[account_id] = mapped(empty, metadata, found[account_id])
     await fit_state.save(connection, ACCOUNT, unit_id, config, found, now)
+    await segment_members.touch_rows(connection, unit_id, ACCOUNT, found)
 
 
 async def name_accounts(connection: AnyConnection, unit_id: str, place: Place) -> Step:
@@ -109,6 +111,7 @@ async def name_accounts(connection: AnyConnection, unit_id: str, place: Place) -
         if event["account_id"] is not None and event["said"] != event["account_id"]
     }
     await backfill.write_account_ids(connection, unit_id, wrong)
+    await segment_members.touch_events(connection, unit_id, {seq: at for at, seq in wrong})
     counts = {"events_scanned": len(events), "events_updated": len(wrong)}
     return Step(str(events[-1]["seq"]), len(events), counts)
 

@@ -13,6 +13,7 @@ from asyncpg import Record
 from leadvibe.ids import new_id
 from leadvibe.pipeline import accounts, fit
 from leadvibe.pipeline.channels import channel_of
+from leadvibe.pipeline.segments import SegmentWatch
 from leadvibe.pipeline.surges import Surges
 from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.engine import apply
@@ -134,6 +135,7 @@ def score(
     now: datetime,
     surges: Surges | None = None,
     firings: Firings | None = None,
+    segments: SegmentWatch | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     """Scores the events in their order and yields each as its row of the log, numbered from
     `last_seq` + 1 on. Pure but for new ids."""
@@ -160,6 +162,8 @@ def score(
             surges.see(lead.lead_id, lead.state, event, outcome, row, channel)
         if firings is not None and lead.stored:
             firings.see(lead.lead_id, lead.state, event, outcome, row)
+        if segments is not None and lead.stored and reason is None:
+            segments.see(lead.lead_id, event_type, metadata)
         aftermath.counts[occurred_at.date(), event_type, channel] += 1
         yield (
             unit_id,
@@ -188,10 +192,12 @@ async def score_and_save(
     now: datetime,
     surges: Surges | None = None,
     firings: Firings | None = None,
+    segments: SegmentWatch | None = None,
 ) -> Aftermath:
     """Scores while the database already takes in the first of the rows; then writes what follows from it."""
     aftermath = Aftermath()
-    await event_log.append(connection, score(unit_id, config, rows, people, aftermath, last_seq, now, surges, firings))
+    scored = score(unit_id, config, rows, people, aftermath, last_seq, now, surges, firings, segments)
+    await event_log.append(connection, scored)
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
@@ -210,4 +216,6 @@ async def score_and_save(
     if aftermath.taken_back:
         taken = [(at, seq) for seq, at in aftermath.taken_back.items()]
         await event_log.mark_taken_back(connection, unit_id, taken)
+    if segments is not None:
+        await segments.save(connection, unit_id, people, aftermath, now)
     return aftermath

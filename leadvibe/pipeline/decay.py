@@ -10,7 +10,7 @@ from typing import Any
 from leadvibe.ids import new_id
 from leadvibe.scoring.decay import Decay, decayed
 from leadvibe.scoring.model import DECAY, UnitConfig
-from leadvibe.store import decay_state, event_log, lead_state, queue, unit_config
+from leadvibe.store import decay_state, event_log, lead_state, queue, segment_members, unit_config
 from leadvibe.store.database import Database
 from leadvibe.store.decay_state import Inactive
 from leadvibe.store.partitions import existing_months, make_partitions, month_of
@@ -94,6 +94,7 @@ async def _save(
     if rows:
         await event_log.append(connection, rows)
         await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
+        await segment_members.touch(connection, unit_id, (lead.lead_id for lead in changed))
         await event_log.count_events(connection, unit_id, Counter({(now.date(), DECAY, "system"): len(rows)}))
         await event_log.name_event_types(connection, unit_id, [DECAY], now)
         await queue.advance_lane(connection, unit_id, last_seq + len(rows), new_leads=0)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from leadvibe.scoring.fit import FitConfig, mapped
-from leadvibe.store import fit_state, queue, unit_config
+from leadvibe.store import fit_state, queue, segment_members, unit_config
 from leadvibe.store.database import Database
-from leadvibe.store.fit_state import PROFILE, Surface
+from leadvibe.store.fit_state import ACCOUNT, PROFILE, Surface
 from leadvibe.store.queue import AnyConnection
 
 # Leads or accounts of one transaction, for whose time live scoring of the unit waits.
@@ -33,6 +33,8 @@ async def take_in(
     changed = {row_id: properties for row_id, properties in after.items() if properties != before[row_id]}
     if changed:
         await fit_state.save(connection, surface, unit_id, config, changed, now)
+    if changed and surface is ACCOUNT:  # leads that the batch itself may not have touched
+        await segment_members.touch_rows(connection, unit_id, surface, changed)
 
 
 async def rescore_profiles(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str], now: datetime) -> None:
@@ -40,6 +42,7 @@ async def rescore_profiles(connection: AnyConnection, unit_id: str, lead_ids: Se
     config = await unit_config.load_fit(connection, unit_id, PROFILE.name)
     leads = await fit_state.load(connection, PROFILE, unit_id, lead_ids)
     await fit_state.save(connection, PROFILE, unit_id, config, leads, now)
+    await segment_members.touch(connection, unit_id, leads)
 
 
 async def rescore_outdated(database: Database, surface: Surface, now: datetime) -> int:
@@ -62,4 +65,5 @@ async def _rescore_unit(database: Database, surface: Surface, unit_id: str, vers
                 return changed
             config = await unit_config.load_fit(connection, unit_id, surface.name)
             changed += await fit_state.save(connection, surface, unit_id, config, rows, now)
+            await segment_members.touch_rows(connection, unit_id, surface, rows)
         after = max(rows)

@@ -16,7 +16,7 @@ from leadvibe.errors import not_found
 from leadvibe.ids import new_id
 from leadvibe.pipeline.fit import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
-from leadvibe.store import deletion, event_log, queue
+from leadvibe.store import deletion, event_log, queue, segment_members
 from leadvibe.store.database import Database
 from leadvibe.store.queue import AnyConnection
 
@@ -42,6 +42,7 @@ async def begin(database: Database, unit_id: str, lead_id: str, actor: str) -> s
             raise not_found(f"Lead {lead_id}")
         await deletion.remove_merged(connection, unit_id, lead_id)
         await deletion.remove_belongings(connection, unit_id, lead_id)
+        await segment_members.touch(connection, unit_id, [lead_id])
         await deletion.add_job(connection, unit_id, job_id, lead_id, lane.last_seq, actor, now)
         counted = lead["merged_into"] is None
         await queue.advance_lane(connection, unit_id, lane.last_seq, -1 if counted else 0)

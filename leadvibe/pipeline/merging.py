@@ -15,7 +15,7 @@ from leadvibe.ids import new_id
 from leadvibe.pipeline.fit import rescore_profiles
 from leadvibe.pipeline.rescore import rescore_leads
 from leadvibe.scoring.model import LEAD_MERGED
-from leadvibe.store import decay_state, event_log, merging, queue
+from leadvibe.store import decay_state, event_log, merging, queue, segment_members
 from leadvibe.store.database import Database
 from leadvibe.store.event_log import DayCount
 from leadvibe.store.partitions import existing_months, make_partitions, month_of
@@ -61,6 +61,7 @@ async def merge(
             await merging.move_belongings(connection, unit_id, sources, target)
             await merging.fill_target(connection, unit_id, target, _united(leads), now)
             await merging.mark_merged(connection, unit_id, sources, target, now)
+            await segment_members.touch(connection, unit_id, sources)
             done = Merge(lane.last_seq + 1, moved, dropped.total())
             counts = await _note(connection, unit_id, target, sources, done, actor, now)
             counts.subtract(dropped)

@@ -10,18 +10,23 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from leadvibe.pipeline import import_job, lead_deletion, unit_job
+from leadvibe.config import Settings
+from leadvibe.pipeline import import_job, lead_deletion, password_mail, unit_job
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.fit import rescore_outdated
+from leadvibe.pipeline.segment_job import bring_up_to_date, forget_changes
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.pipeline.unit_jobs import KINDS
 from leadvibe.store import delivery_queue
+from leadvibe.store import proofs
 from leadvibe.store.database import Database
 from leadvibe.store.fit_state import ACCOUNT, PROFILE
 from leadvibe.store.partitions import make_partitions, months_ahead
 
 # Decision: idempotency keys live at least 7 days.
 _KEY_LIFE = timedelta(days=8)
+# Longer than any window of attempts.
+_ATTEMPTS_LIFE = timedelta(hours=1)
 _KEYS_AT_ONCE = 10_000
 # Longer than all tries and waits together: who waits longer waits for a destination that is never reached.
 _DELIVERY_PATIENCE = timedelta(hours=24)
@@ -97,11 +102,20 @@ async def _unit_jobs(database: Database, now: datetime) -> str:
     return await unit_job.finish_stale(database, KINDS, now)
 
 
+async def _links(database: Database, now: datetime) -> str:
+    done = await password_mail.send_due(database, Settings(), now)
+    await password_mail.forget_expired(database, now)
+    await proofs.forget_attempts(database.pool, now - _ATTEMPTS_LIFE)
+    return f"{done} links to set a password were waiting to be mailed."
+
+
 JOBS = {
     "partitions": Job("Makes the event log's partitions ahead of time.", timedelta(hours=12), _partitions),
     "profiles": Job("Rescores profiles whose rules changed.", timedelta(seconds=5), _profiles),
     "accounts": Job("Rescores accounts whose rules changed.", timedelta(seconds=5), _accounts),
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
+    "segments": Job("Makes the members of changed segments and leads anew.", timedelta(seconds=2), bring_up_to_date),
+    "segment-changes": Job("Forgets who entered and left segments after 30 days.", timedelta(hours=6), forget_changes),
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
     "deliveries": Job("Gives up deliveries after a day, forgets them after 30.", timedelta(hours=1), _deliveries),
@@ -109,6 +123,7 @@ JOBS = {
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
     ),
     "unit-jobs": Job("Takes up rescorings and backfills that were left unfinished.", timedelta(minutes=1), _unit_jobs),
+    "password-links": Job("Mails links to set a password that are still waiting.", timedelta(minutes=1), _links),
     "imports": Job("Marks imports as failed whose process died.", timedelta(minutes=1), import_job.fail_stale),
 }
 

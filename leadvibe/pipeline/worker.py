@@ -17,10 +17,12 @@ from cachetools import LRUCache
 from leadvibe import metrics, tracing
 from leadvibe.pipeline import batch
 from leadvibe.pipeline.batch import People
+from leadvibe.pipeline.segments import SegmentWatch
 from leadvibe.pipeline.surges import Surges
 from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.model import UnitConfig
-from leadvibe.store import outbox, queue, unit_config
+from leadvibe.scoring.segments import SegmentPlan
+from leadvibe.store import outbox, queue, segment_config, unit_config
 from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.event_log import name_event_types
 from leadvibe.store.partitions import Month, existing_months, make_partitions, month_of
@@ -57,6 +59,7 @@ class _Known:
 
     version: int
     config: UnitConfig
+    segments: SegmentPlan
     event_types: set[str] = field(default_factory=set)
 
 
@@ -194,8 +197,9 @@ class Worker:
         if known.config.surge_triggers:
             surges = await Surges.load(connection, unit_id, known.config, rows, people)
         firings = Firings(known.config, lane.last_seq) if known.config.triggers else None
+        segments = SegmentWatch(known.segments, known.config, people) if known.segments else None
         scored = await batch.score_and_save(
-            connection, unit_id, known.config, rows, people, lane.last_seq, now, surges, firings
+            connection, unit_id, known.config, rows, people, lane.last_seq, now, surges, firings, segments
         )
         if new := scored.event_types - known.event_types:
             await name_event_types(connection, unit_id, list(new), now)
@@ -208,7 +212,11 @@ class Worker:
         """The unit's configuration; read anew when the lane says that it changed."""
         known = self._known.get(unit_id)
         if known is None or known.version != version:
-            known = self._known[unit_id] = _Known(version, await unit_config.load(connection, unit_id))
+            config, segments = (
+                await unit_config.load(connection, unit_id),
+                await segment_config.load(connection, unit_id),
+            )
+            known = self._known[unit_id] = _Known(version, config, segments)
         return known
 
     async def _need_partitions(self, connection: AnyConnection, rows: Sequence[batch.Row]) -> None:

@@ -13,8 +13,9 @@ from leadvibe.errors import bad_request, not_found
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.fit import needs_abm
-from leadvibe.store import account_queries, metadata_keys
+from leadvibe.store import account_queries, metadata_keys, segment_members
 from leadvibe.store.account_queries import AccountFigures, AccountFilter
+from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import Account, EngagementEvent, Lead, now
@@ -95,6 +96,7 @@ async def delete_accounts(context: Context, account_ids: Sequence[str]) -> Delet
             raise bad_request(f"Name 1 to {MOST_DELETED} accounts.", ids=f"must have 1 to {MOST_DELETED} items")
         stored = [account_id for account_id in account_ids if "\0" not in account_id]
         await lock_lane(session, unit_id)
+        await segment_members.touch_accounts(await driver(session), unit_id, stored)
         unlinked = await account_queries.unlink(session, unit_id, stored)
         return DeletedAccounts(unlinked, await account_queries.remove(session, unit_id, stored))
 

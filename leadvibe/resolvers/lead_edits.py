@@ -14,7 +14,7 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
 from leadvibe.scoring.fit import fit_scores
-from leadvibe.store import lead_queries, unit_config
+from leadvibe.store import lead_queries, segment_members, unit_config
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
 from leadvibe.store.tables import Lead, now
@@ -60,6 +60,7 @@ async def create_lead(context: Context, values: NewLead) -> Lead:
         await _rescore(session, lead)
         session.add(lead)
         lane.lead_count += 1
+        await segment_members.touch(await driver(session), unit_id, [lead.lead_id])
     return lead
 
 
@@ -113,13 +114,15 @@ async def _rescore(session: AsyncSession, lead: Lead) -> None:
 
 
 async def _locked(session: AsyncSession, unit_id: str, lead_id: str) -> Lead:
-    """The lead, which nobody else changes until the transaction ends, nor the rules that score it."""
+    """The lead, which nobody else changes until the transaction ends, nor the rules that score it. Its segments
+    are looked at again."""
     await lock_lane(session, unit_id)
     lead = await session.get(Lead, (unit_id, lead_id), with_for_update=True)
     if lead is None or lead.deleting:
         raise not_found(f"Lead {lead_id}")
     if lead.merged_into is not None:
         raise conflict(f"The lead {lead_id} was merged into {lead.merged_into}.", code="lead_merged")
+    await segment_members.touch(await driver(session), unit_id, [lead_id])
     return lead
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from leadvibe.scoring.segments import Condition, Person, SegmentPlan
 from leadvibe.store import segment_config
+from leadvibe.store.fit_state import ACCOUNT, Surface
 from leadvibe.store.queue import AnyConnection
 from leadvibe.store.segment_sql import Compiler
 
@@ -184,6 +185,27 @@ async def touch_accounts(connection: AnyConnection, unit_id: str, account_ids: I
         """,
         unit_id,
         sorted(set(account_ids)),
+    )
+
+
+async def touch_rows(connection: AnyConnection, unit_id: str, surface: Surface, row_ids: Iterable[str]) -> None:
+    """The same for rows of a surface: leads, or accounts with all their leads."""
+    await (touch_accounts if surface is ACCOUNT else touch)(connection, unit_id, row_ids)
+
+
+async def touch_events(connection: AnyConnection, unit_id: str, events: Mapping[int, datetime]) -> None:
+    """The same for the leads of these events (seq → time)."""
+    await connection.execute(
+        """
+        INSERT INTO segment_touched AS s (unit_id, lead_id)
+        SELECT DISTINCT $1, e.lead_id FROM unnest($2::bigint[], $3::timestamptz[]) AS t (seq, at)
+        JOIN engagement_events e ON e.unit_id = $1 AND e.occurred_at = t.at AND e.seq = t.seq
+        WHERE e.lead_id IS NOT NULL AND EXISTS (SELECT FROM segments g WHERE g.unit_id = $1)
+        ON CONFLICT (unit_id, lead_id) DO NOTHING
+        """,
+        unit_id,
+        list(events),
+        list(events.values()),
     )
 
 

@@ -1,0 +1,104 @@
+"""Segments in a batch of the worker: only those that its events can change are looked at, and only for the
+leads of these events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from leadvibe.scoring.model import UnitConfig
+from leadvibe.scoring.segments import SegmentPlan
+from leadvibe.store import segment_members, segment_work
+from leadvibe.store.queue import AnyConnection
+from leadvibe.store.segment_members import Change, Fact
+
+if TYPE_CHECKING:
+    from leadvibe.pipeline.batch import Aftermath, People
+
+# What a lead's own properties decide.
+_OF_PROPERTIES = ("lead_metadata", "profile_level")
+
+
+class SegmentWatch:
+    """Watches the events of a batch, then brings the members of the unit's segments up to date.
+
+    An event that meets a rule matters once: that its lead has such an event is remembered as a fact, so
+    nothing of the lead's past is read. A segment whose members are still being made by the job is left to it.
+    """
+
+    def __init__(self, plan: SegmentPlan, config: UnitConfig, people: People) -> None:
+        self._plan, self._primary = plan, config.primary_ruleset_id
+        self._before = {lead_id: self._score(lead.state.scores) for lead_id, lead in people.leads.items()}
+        self._facts: set[Fact] = set()
+
+    def see(self, lead_id: str, event_type: str, metadata: Mapping[str, Any]) -> None:
+        """Takes in an event that is not suppressed."""
+        for rule in self._plan.heard(event_type):
+            fact = lead_id, rule.rule_id
+            if fact not in self._facts and rule.happens(metadata):
+                self._facts.add(fact)
+
+    async def save(
+        self, connection: AnyConnection, unit_id: str, people: People, aftermath: Aftermath, now: datetime
+    ) -> None:
+        """When all else of the batch is written."""
+        unfinished = await segment_work.unfinished(connection, unit_id, self._plan)
+        after = {lead.lead_id: self._score(lead.state.scores) for lead in people.leads.values() if lead.changed}
+        new = after.keys() - self._before.keys()
+        suspects = await self._suspects(connection, unit_id, after, aftermath.heard)
+        await self._leave_to_job(connection, unit_id, aftermath, unfinished, {*suspects, *new})
+        changes = [
+            Change(segment_id, lead_id, True)
+            for lead_id in new - suspects.keys()
+            for segment_id in self._plan.of_new(after[lead_id]) - unfinished
+        ]
+        known = await segment_members.load(connection, unit_id, suspects) if suspects else {}
+        for lead_id, (person, kept) in known.items():
+            looked_at = suspects[lead_id] | (self._plan.of_new(after[lead_id]) if lead_id in new else frozenset())
+            looked_at -= unfinished
+            belongs = self._plan.all_of(person, looked_at)
+            changes += [Change(each, lead_id, True) for each in belongs - kept]
+            changes += [Change(each, lead_id, False) for each in (looked_at & kept) - belongs]
+        await segment_members.apply(connection, unit_id, changes, now)
+
+    async def _suspects(
+        self, connection: AnyConnection, unit_id: str, after: Mapping[str, int], heard: Iterable[str]
+    ) -> dict[str, frozenset[str]]:
+        """The leads whose segments may be others now, and which segments."""
+        suspects: dict[str, frozenset[str]] = {}
+
+        def suspect(lead_id: str, segment_ids: Iterable[str]) -> None:
+            suspects[lead_id] = suspects.get(lead_id, frozenset()).union(segment_ids)
+
+        if self._facts:
+            for lead_id, rule_id in await segment_members.new_facts(connection, unit_id, self._facts):
+                suspect(lead_id, (self._plan.of_rule[rule_id],))
+        if on_level := self._plan.by_kind.get("engagement_level"):
+            for lead_id, score in after.items():
+                if lead_id in self._before and self._level(score) != self._level(self._before[lead_id]):
+                    suspect(lead_id, on_level)
+        if on_properties := frozenset().union(*(self._plan.by_kind.get(kind, ()) for kind in _OF_PROPERTIES)):
+            for lead_id in heard:
+                suspect(lead_id, on_properties)
+        return suspects
+
+    async def _leave_to_job(
+        self,
+        connection: AnyConnection,
+        unit_id: str,
+        aftermath: Aftermath,
+        unfinished: frozenset[str],
+        lead_ids: Iterable[str],
+    ) -> None:
+        """What the batch does not decide: unfinished segments, and leads whose earlier events count no more."""
+        if unfinished:
+            await segment_members.touch(connection, unit_id, lead_ids)
+        if aftermath.taken_back and self._plan.on_events:
+            await segment_members.touch_events(connection, unit_id, aftermath.taken_back)
+
+    def _score(self, scores: Mapping[str, int]) -> int:
+        return scores.get(self._primary, 0) if self._primary else 0
+
+    def _level(self, score: int) -> str | None:
+        return self._plan.level("engagement_level", score)
