@@ -10,7 +10,7 @@ from asyncpg import Record
 from leadvibe.pipeline.unit_job import Kind, Place, Step
 from leadvibe.scoring.model import DECAY, Event, UnitConfig
 from leadvibe.scoring.replay import Replay, replay
-from leadvibe.store import event_log, lead_state, unit_config
+from leadvibe.store import event_log, lead_state, segment_members, unit_config
 from leadvibe.store.lead_state import BatchLead
 from leadvibe.store.queue import AnyConnection
 
@@ -35,6 +35,7 @@ async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Seque
     events, replays = await replayed(connection, unit_id, config, lead_ids)
     leads = [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
     await lead_state.save_leads(connection, unit_id, leads, config.primary_ruleset_id, datetime.now(UTC))
+    await segment_members.touch(connection, unit_id, lead_ids)
     await _save_events(connection, unit_id, events, replays)
 
 
