@@ -31,10 +31,19 @@ class Settings(BaseSettings):
     jwt_private_key: str | None = Field(None, description="PEM key that signs RS256/ES256 tokens.")
     jwt_public_key: str | None = Field(None, description="PEM key that verifies RS256/ES256 tokens.")
     jwt_ttl_seconds: int = Field(12 * 3600, ge=60, description="Life of a token that login issues.")
+    cors_origins: str = Field("", description="Origins of web pages that may call the API, comma-separated; * for any.")
+    allowed_hosts: str = Field(
+        "*", description="Names that the server answers to, comma-separated; *.name for all of it."
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses whose X-Forwarded-For and -Proto are believed, comma-separated."
+    )
     secret_keys: str | None = Field(
         None, description="Keys that seal stored secrets, newest first; default: one in the data directory."
     )
-    public_url: str | None = Field(None, description="URL that browsers reach the server at; default: the request's.")
+    public_url: str | None = Field(
+        None, description="URL that browsers reach the server at; default: the request's, in e-mails host and port."
+    )
     slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."
@@ -68,3 +77,8 @@ class Settings(BaseSettings):
     monthly_events: int | None = Field(
         None, ge=1, description="Events that an organization's plan allows in a calendar month; default: any number."
     )
+
+    @property
+    def own_url(self) -> str:
+        """The URL of this server without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")

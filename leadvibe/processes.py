@@ -108,6 +108,7 @@ async def serve_api(settings: Settings, listener: socket.socket) -> None:
         app,
         log_config=None,
         access_log=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         lifespan="on",
     )

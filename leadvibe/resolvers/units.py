@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from leadvibe.errors import bad_request, not_found, unauthorized
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
+from leadvibe.resolvers.throttle import Attempt
 from leadvibe.store import access
 
 # A real hash of a password nobody has: an unknown e-mail costs the same time as a wrong password.
@@ -15,15 +16,18 @@ _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5bm9ib2R5$6vVVVpKfqAOCQ
 
 @operation(Permission.PUBLIC)
 async def login(context: Context, email: str, password: str) -> str:
-    """A bearer token for a member's e-mail and password; 401 does not say which of them is wrong."""
+    """A bearer token for a member's e-mail and password; 401 does not say which of them is wrong, 429 ends guessing."""
+    services = context.services
+    attempt = Attempt(context, "login", email)
+    await attempt.begin()
     if "\0" in email:
         raise unauthorized("Unknown e-mail or wrong password.")
-    services = context.services
     async with services.database.session() as session:
         member = await access.member_by_email(session, email)
     right = await services.authenticator.matches(member.password_hash if member else _NOBODY, password)
     if member is None or not right:
         raise unauthorized("Unknown e-mail or wrong password.")
+    await attempt.succeeded()
     return services.authenticator.tokens.issue(
         member.org_member_id, member.org_id, datetime.now(UTC), member.token_version
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Update
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, delete, select, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -61,6 +62,11 @@ async def member_by_token(session: AsyncSession, token: str, now: datetime) -> s
 async def void(session: AsyncSession, org_member_id: str) -> None:
     """Takes away everything that proves to be this member, but the password."""
     await session.exec(delete(PersonalAccessToken).where(col(PersonalAccessToken.org_member_id) == org_member_id))
+    await void_links(session, org_member_id)
+
+
+async def void_links(session: AsyncSession, org_member_id: str) -> None:
+    """Takes away the member's password links."""
     await session.exec(delete(PasswordLink).where(col(PasswordLink.org_member_id) == org_member_id))
 
 
@@ -90,12 +96,46 @@ async def attempted(pool: Any, key: str, window: timedelta, now: datetime) -> tu
     return row["attempts"], row["since"]
 
 
-async def forgiven(pool: Any, key: str, by: int) -> None:
-    """Takes attempts back that turned out to be right."""
-    await pool.execute("UPDATE login_attempts SET attempts = attempts - $2 WHERE key = $1", digest(key), by)
+async def forgiven(pool: Any, key: str, by: int | None) -> None:
+    """Takes attempts back that turned out to be right: so many, or all."""
+    await pool.execute(
+        "UPDATE login_attempts SET attempts = greatest(attempts - coalesce($2, attempts), 0) WHERE key = $1",
+        digest(key),
+        by,
+    )
 
 
 async def forget_attempts(pool: Any, before: datetime) -> int:
     """Removes the windows that began before; how many."""
     status: str = await pool.execute("DELETE FROM login_attempts WHERE since < $1", before)
     return int(status.split()[-1])
+
+
+async def ask_for_link(session: AsyncSession, link: PasswordLink, unless_since: datetime) -> bool:
+    """Replaces the member's link of this purpose, unless one was asked for since; whether it did."""
+    given = link.model_dump()
+    query = insert(PasswordLink).values(**given)
+    kept = col(PasswordLink.created_at) >= unless_since
+    query = query.on_conflict_do_update(
+        index_elements=["org_member_id", "purpose"],
+        set_={name: getattr(query.excluded, name) for name in given if name not in ("org_member_id", "purpose")},
+        where=~kept,
+    )
+    return (await session.exec(query.returning(col(PasswordLink.purpose)))).first() is not None
+
+
+async def link_by_token(session: AsyncSession, token: str, now: datetime) -> PasswordLink | None:
+    """The link with this secret, locked, unless it has expired."""
+    query = select(PasswordLink).where(PasswordLink.token_hash == digest(token), PasswordLink.expires_at > now)
+    return (await session.exec(query.with_for_update())).first()
+
+
+async def claim_links(
+    session: AsyncSession, now: datetime, lease: timedelta, of: str | None = None
+) -> Sequence[PasswordLink]:
+    """Links that are due to be mailed, of all members or of one; no one else gets them until the lease ends."""
+    due = update(PasswordLink).where(col(PasswordLink.due_at) <= now, col(PasswordLink.expires_at) > now)
+    if of is not None:
+        due = due.where(col(PasswordLink.org_member_id) == of)
+    due = due.values(due_at=now + lease, attempts=col(PasswordLink.attempts) + 1)
+    return (await session.exec(due.returning(PasswordLink))).scalars().all()
