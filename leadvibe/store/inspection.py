@@ -66,7 +66,7 @@ async def silent_workers(connection: AnyConnection) -> list[int]:
 
 
 async def units_without_primary(connection: AnyConnection) -> list[str]:
-    """Units with engagement rulesets that score, none of which is the primary one."""
+    """Units with rulesets that score, none of which is the primary one."""
     rows: list[Record] = await connection.fetch(
         """
         SELECT unit_id FROM rulesets WHERE active
