@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -70,21 +71,17 @@ class Mailer:
     def _message(self, mail: Mail) -> EmailMessage:
         message = EmailMessage(SMTP)
         try:
-            message["From"] = _address(self.settings.mail_from)
-            message["To"] = tuple(_address(each) for each in mail.to)
-        except (ValueError, IndexError) as error:
+            name, sender = parseaddr(self.settings.mail_from)
+            message["From"] = Address(display_name=name, addr_spec=sender)
+            message["To"] = tuple(Address(addr_spec=each) for each in mail.to)
+        except (ValueError, IndexError, HeaderParseError) as error:
             raise MailRefused(f"An address is none: {error}") from None
         # A line break would begin a header of its own.
         message["Subject"] = " ".join(mail.subject.split())
         message["Date"] = format_datetime(datetime.now(UTC))
-        domain = parseaddr(self.settings.mail_from)[1].rpartition("@")[2]
+        domain = sender.rpartition("@")[2]
         message["Message-ID"] = f"<{mail.message_id}@{domain}>" if mail.message_id else make_msgid(domain=domain)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
         return message
-
-
-def _address(text: str) -> Address:
-    name, address = parseaddr(text)
-    return Address(display_name=name, addr_spec=address)
