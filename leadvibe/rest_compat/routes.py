@@ -8,7 +8,6 @@ from typing import Any
 
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import (
-    access,
     accounts,
     activity,
     analytics,
@@ -21,7 +20,6 @@ from leadvibe.rest_compat import (
     lead_deletion,
     leads,
     merging,
-    organisation,
     rescore,
     score_history,
     scoring,
@@ -58,8 +56,6 @@ ROUTES: list[Route] = [
     *settings.ROUTES,
     *surges.ROUTES,
     *units.ROUTES,
-    *organisation.ROUTES,
-    *access.ROUTES,
     *stream.ROUTES,
     *service.ROUTES,
     Route(

@@ -12,13 +12,13 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
 from leadvibe.schema import families
-from leadvibe.schema.access import AccessMutations, AccessQueries
 from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.analytics import AnalyticsQueries
 from leadvibe.schema.auditing import AuditedOperation
 from leadvibe.schema.backfill import BackfillMutations
 from leadvibe.schema.context import OperationContext
+from leadvibe.schema.deliveries import DeliveryMutations, DeliveryQueries
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletions
 from leadvibe.schema.event_reads import EventReads
@@ -29,7 +29,6 @@ from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
-from leadvibe.schema.organisation import OrganisationMutations, OrganisationQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
@@ -72,8 +71,7 @@ SCHEMA = _Schema(
         AnalyticsQueries,
         SettingsQueries,
         SurgeQueries,
-        OrganisationQueries,
-        AccessQueries,
+        DeliveryQueries,
         fields=families.QUERIES,
     ),
     mutation=_root(
@@ -89,9 +87,8 @@ SCHEMA = _Schema(
         MergeMutations,
         DeletionMutations,
         SettingsMutations,
+        DeliveryMutations,
         UnitMutations,
-        OrganisationMutations,
-        AccessMutations,
         fields=families.MUTATIONS,
     ),
     subscription=Subscription,
