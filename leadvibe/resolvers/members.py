@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, EmailStr, Field
+from pydantic import AfterValidator, BaseModel, Field, validate_email
 from sqlalchemy.exc import IntegrityError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -23,7 +23,13 @@ from leadvibe.store.tables import Member, Membership
 
 OrgRole = Literal["admin", "editor", "viewer"]
 Name = Annotated[StoredText, Field(max_length=200)]
-Email = Annotated[EmailStr, AfterValidator(str.lower)]
+
+
+def _address(text: str) -> str:
+    return validate_email(text.strip())[1].lower()
+
+
+Email = Annotated[StoredText, AfterValidator(_address)]
 
 # The hash of no password: who is invited has none yet.
 _NO_PASSWORD = "!"  # noqa: S105

@@ -8,6 +8,7 @@ from typing import Any
 
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import (
+    access,
     accounts,
     activity,
     analytics,
@@ -20,6 +21,7 @@ from leadvibe.rest_compat import (
     lead_deletion,
     leads,
     merging,
+    organisation,
     rescore,
     score_history,
     scoring,
@@ -56,6 +58,8 @@ ROUTES: list[Route] = [
     *settings.ROUTES,
     *surges.ROUTES,
     *units.ROUTES,
+    *organisation.ROUTES,
+    *access.ROUTES,
     *stream.ROUTES,
     *service.ROUTES,
     Route(

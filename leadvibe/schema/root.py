@@ -12,6 +12,7 @@ from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
 from leadvibe.schema import families
+from leadvibe.schema.access import AccessMutations, AccessQueries
 from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
 from leadvibe.schema.analytics import AnalyticsQueries
@@ -29,6 +30,7 @@ from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
+from leadvibe.schema.organisation import OrganisationMutations, OrganisationQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
@@ -72,6 +74,8 @@ SCHEMA = _Schema(
         SettingsQueries,
         SurgeQueries,
         DeliveryQueries,
+        OrganisationQueries,
+        AccessQueries,
         fields=families.QUERIES,
     ),
     mutation=_root(
@@ -89,6 +93,8 @@ SCHEMA = _Schema(
         SettingsMutations,
         DeliveryMutations,
         UnitMutations,
+        OrganisationMutations,
+        AccessMutations,
         fields=families.MUTATIONS,
     ),
     subscription=Subscription,
