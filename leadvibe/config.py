@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     rate_limit_key: Literal["org", "ou", "client", "ip"] = Field(
         "org", description="Who shares a limit: an organization, a unit, a member or credential, an address."
     )
-    rate_limit_rps: float = Field(100.0, gt=0, le=1e6, description="Requests a second that a limit gives back.")
+    rate_limit_rps: float = Field(100.0, ge=0.01, le=1e6, description="Requests a second that a limit gives back.")
     rate_limit_burst: int = Field(200, ge=1, le=10**6, description="Requests that a rested client may send at once.")
     stage: str = Field("production", description="Name of this deployment, shown by GET /me/rate-limit.")
     monthly_events: int | None = Field(

@@ -20,7 +20,7 @@ from leadvibe.scoring.engine import apply
 from leadvibe.scoring.free_mail import company_domain
 from leadvibe.scoring.model import Event, UnitConfig
 from leadvibe.scoring.velocity import neighbours
-from leadvibe.store import event_log, lead_state
+from leadvibe.store import event_log, lead_state, usage
 from leadvibe.store.event_log import DayCount
 from leadvibe.store.fit_state import PROFILE
 from leadvibe.store.lead_state import AliasKey, BatchLead
@@ -201,6 +201,7 @@ async def score_and_save(
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
+    await usage.count(connection, unit_id, [row["received_at"] for row in rows])
     if aftermath.heard:
         await fit.take_in(connection, PROFILE, unit_id, config.profile, aftermath.heard, now)
     if people.new_aliases:

@@ -37,13 +37,13 @@ async def delete_events(database: Database, unit_id: str, event_ids: Sequence[st
         )
         gone = Counter((row["occurred_at"].date(), row["event_type"], row["channel"]) for row in rows)
         await event_log.count_events(connection, unit_id, {key: -count for key, count in gone.items()})
-        lead_ids = await _living(connection, unit_id, {row["lead_id"] for row in rows} - {None})
+        lead_ids = await living(connection, unit_id, {row["lead_id"] for row in rows} - {None})
         for first in range(0, len(lead_ids), LEADS_AT_ONCE):
             await rescore_leads(connection, unit_id, lead_ids[first : first + LEADS_AT_ONCE])
     return DeletedEvents(len(rows), len(lead_ids))
 
 
-async def _living(connection: AnyConnection, unit_id: str, lead_ids: set[str]) -> list[str]:
+async def living(connection: AnyConnection, unit_id: str, lead_ids: set[str]) -> list[str]:
     """Those that are neither merged away nor being deleted."""
     rows = await connection.fetch(
         """

@@ -17,7 +17,7 @@ from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.segment_job import bring_up_to_date, forget_changes
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.pipeline.unit_jobs import KINDS
-from leadvibe.store import delivery_queue
+from leadvibe.store import audit_log, delivery_queue, rate_buckets
 from leadvibe.store import proofs
 from leadvibe.store.database import Database
 from leadvibe.store.fit_state import ACCOUNT, PROFILE
@@ -98,6 +98,18 @@ async def _accounts(database: Database, now: datetime) -> str:
     return f"{await rescore_outdated(database, ACCOUNT, now)} accounts have another score."
 
 
+async def _purge_audit(database: Database, now: datetime) -> str:
+    days = Settings().audit_days
+    purged = await audit_log.purge(database, now - timedelta(days=days))
+    return f"{purged} entries of the audit log were older than {days} days and are gone."
+
+
+async def _purge_limits(database: Database, now: datetime) -> str:
+    settings = Settings()
+    full = timedelta(seconds=settings.rate_limit_burst / settings.rate_limit_rps)
+    return f"{await rate_buckets.purge(database, now - full - timedelta(hours=1))} rate limits rest and are forgotten."
+
+
 async def _unit_jobs(database: Database, now: datetime) -> str:
     return await unit_job.finish_stale(database, KINDS, now)
 
@@ -119,6 +131,8 @@ JOBS = {
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),
     "deliveries": Job("Gives up deliveries after a day, forgets them after 30.", timedelta(hours=1), _deliveries),
+    "purge-audit": Job("Forgets old entries of the audit log.", timedelta(hours=1), _purge_audit),
+    "purge-limits": Job("Forgets rate limits that nobody uses.", timedelta(hours=1), _purge_limits),
     "lead-deletions": Job(
         "Takes up deletions of leads that were left unfinished.", timedelta(minutes=1), lead_deletion.finish_stale
     ),

@@ -27,11 +27,13 @@ Progress = Callable[[int], None]
 
 class Place(NamedTuple):
     """Where a job is: `after` is the last subject that is done ("" at the start), `up_to_seq` the last event that
-    the unit had when the job was asked for, `now` the time of the step."""
+    the unit had when the job was asked for, `now` the time of the step. `subject`: what of the unit the job is
+    about, "" is all."""
 
     after: str
     up_to_seq: int
     now: datetime
+    subject: str = ""
 
 
 class Step(NamedTuple):
@@ -93,7 +95,7 @@ class UnitJob:
             job = await unit_jobs.unfinished(connection, self.unit_id, self.job_id)
             if job is None:
                 return done, False
-            place = Place(job["last_subject"] or "", job["up_to_seq"], now)
+            place = Place(job["last_subject"] or "", job["up_to_seq"], now, job["subject"])
             step = await self.kind.step(connection, self.unit_id, place)
             done = job["done"] + step.done
             counts = Counter(dict.fromkeys(self.kind.counts, 0) | job["counts"])
@@ -102,10 +104,13 @@ class UnitJob:
         return done, step.last is not None
 
 
-async def begin(database: Database, kind: Kind, unit_id: str, actor: str | None) -> UnitJob:
-    """Notes that a unit's work is to be done. `actor`: the member or credential, None on the command line."""
-    job_id = new_id("job")
-    total = await unit_jobs.add(database, unit_id, job_id, kind.name, kind.of_events, actor, datetime.now(UTC))
+async def begin(
+    database: Database, kind: Kind, unit_id: str, actor: str | None, subject: str = "", total: int | None = None
+) -> UnitJob:
+    """Notes that a unit's work is to be done. `actor`: the member or credential, None on the command line;
+    `subject`: what of the unit the work is about, if not all, and `total` how much that is."""
+    job_id, now = new_id("job"), datetime.now(UTC)
+    total = await unit_jobs.add(database, unit_id, job_id, kind.name, kind.of_events, actor, now, subject, total)
     return UnitJob(database, kind, unit_id, job_id, total)
 
 

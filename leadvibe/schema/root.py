@@ -21,10 +21,11 @@ from leadvibe.schema.backfill import BackfillMutations
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.deliveries import DeliveryMutations, DeliveryQueries
 from leadvibe.schema.errors import ContractErrors
-from leadvibe.schema.event_deletion import EventDeletions
+from leadvibe.schema.event_deletion import EventDeletionQueries, EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.explanation import ExplanationQueries
+from leadvibe.schema.governance import GovernanceQueries
 from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations, RescoreQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
@@ -68,11 +69,13 @@ SCHEMA = _Schema(
         ExplanationQueries,
         EventQueries,
         EventReads,
+        EventDeletionQueries,
         ActivityQueries,
         ScoreHistoryQueries,
         AnalyticsQueries,
         SettingsQueries,
         SurgeQueries,
+        GovernanceQueries,
         DeliveryQueries,
         OrganisationQueries,
         AccessQueries,

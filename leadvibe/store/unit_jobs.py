@@ -12,15 +12,24 @@ from leadvibe.store.queue import AnyConnection
 
 
 async def add(
-    database: Database, unit_id: str, job_id: str, kind: str, of_events: bool, actor: str | None, now: datetime
+    database: Database,
+    unit_id: str,
+    job_id: str,
+    kind: str,
+    of_events: bool,
+    actor: str | None,
+    now: datetime,
+    subject: str = "",
+    total: int | None = None,
 ) -> int:
-    """Notes a job about all leads, or all events, that the unit has now; their number."""
+    """Notes a job about what the unit has now: `total` of a subject, else all leads or all events; how many."""
     return int(
         await database.pool.fetchval(
             """
             INSERT INTO jobs AS j (unit_id, job_id, kind, subject, status, done, failed, total, up_to_seq, problems,
                                    counts, created_by, created_at, updated_at)
-            SELECT $1, $2, $3, '', 'pending', 0, 0, CASE WHEN $4 THEN l.last_seq ELSE l.lead_count END, l.last_seq,
+            SELECT $1, $2, $3, $7, 'pending', 0, 0,
+                   coalesce($8::bigint, CASE WHEN $4 THEN l.last_seq ELSE l.lead_count END), l.last_seq,
                    '[]', '{}', $5, $6, $6
             FROM lanes l WHERE l.unit_id = $1
             ON CONFLICT (unit_id, job_id) DO NOTHING
@@ -32,16 +41,18 @@ async def add(
             of_events,
             actor,
             now,
+            subject,
+            total,
         )
     )
 
 
 async def unfinished(connection: AnyConnection, unit_id: str, job_id: str) -> Record | None:
-    """`done`, `last_subject`, `up_to_seq` and `counts` of a job that has not ended; its row is then the
+    """`done`, `subject`, `last_subject`, `up_to_seq` and `counts` of a job that has not ended; its row is then the
     caller's until the transaction ends."""
     return await connection.fetchrow(
         """
-        SELECT done, last_subject, up_to_seq, counts FROM jobs
+        SELECT done, subject, last_subject, up_to_seq, counts FROM jobs
         WHERE unit_id = $1 AND job_id = $2 AND status IN ('pending', 'running') FOR UPDATE
         """,
         unit_id,
