@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from benchmarks import accepts, growth, latency, scoring
+from benchmarks import accepts, growth, latency, rescoring, scoring
 from benchmarks.report import Figure, note
 from benchmarks.server import bench_server
 
@@ -15,6 +15,7 @@ MEASURES = {
     "scoring": scoring.measure,
     "latency": latency.measure,
     "memory": scoring.measure_memory,
+    "rescoring": rescoring.measure,
     "growth": growth.measure,
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from asyncpg import Record
 
@@ -11,11 +13,14 @@ from leadvibe.pipeline.unit_job import Kind, Place, Step
 from leadvibe.scoring.model import DECAY, Event, UnitConfig
 from leadvibe.scoring.replay import Replay, replay
 from leadvibe.store import event_log, lead_state, segment_members, unit_config
+from leadvibe.store.database import find_by_key
 from leadvibe.store.lead_state import BatchLead
 from leadvibe.store.queue import AnyConnection
 
 # Leads whose events are in memory at once, and for whose time live scoring of the unit waits.
-LEADS_AT_ONCE = 200
+LEADS_AT_ONCE = 500
+# Events that are replayed, in some 20 ms, while the database stores those before.
+_EVENTS_AT_ONCE = 1_000
 
 
 async def _step(connection: AnyConnection, unit_id: str, place: Place) -> Step:
@@ -31,30 +36,53 @@ RESCORE = Kind("rescore", _step)
 
 async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> None:
     """Rescores some leads, in the caller's transaction, which holds the unit's lane."""
+    await find_by_key(connection)
     config = await unit_config.load(connection, unit_id)
-    events, replays = await replayed(connection, unit_id, config, lead_ids)
-    leads = [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
+    leads: list[BatchLead] = []
+    saving: asyncio.Task[None] | None = None
+    try:
+        for rows, replays in replayed(config, lead_ids, await stored_events(connection, unit_id, lead_ids)):
+            leads += [BatchLead(lead_id, result.lead) for lead_id, result in replays.items()]
+            changed = _changed(rows, replays)
+            if saving is not None:
+                await saving
+            saving = asyncio.create_task(_save_events(connection, unit_id, changed))
+            await asyncio.sleep(0)  # the database works while the next group is replayed
+    finally:
+        if saving is not None:
+            await saving
     await lead_state.save_leads(connection, unit_id, leads, config.primary_ruleset_id, datetime.now(UTC))
     await segment_members.touch(connection, unit_id, lead_ids)
-    await _save_events(connection, unit_id, events, replays)
 
 
-async def replayed(
-    connection: AnyConnection, unit_id: str, config: UnitConfig, lead_ids: Sequence[str]
-) -> tuple[Sequence[Record], dict[str, Replay]]:
-    """The stored events of some leads, and each lead as they make it."""
-    events = await connection.fetch(
+async def stored_events(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> Sequence[Record]:
+    """The events of some leads, in the order of their arrival."""
+    return await connection.fetch(
         """
-        SELECT lead_id, seq, event_type, occurred_at, scores FROM engagement_events
+        SELECT lead_id, seq, event_type, occurred_at, suppression_reason, observed, scores FROM engagement_events
         WHERE unit_id = $1 AND lead_id = ANY($2::text[]) ORDER BY seq
         """,
         unit_id,
         lead_ids,
     )
+
+
+def replayed(
+    config: UnitConfig, lead_ids: Sequence[str], events: Sequence[Record]
+) -> Iterator[tuple[list[Record], dict[str, Replay]]]:
+    """Each lead as its events make it, group by group of leads with some hundred events: (events, lead → replay)."""
     by_lead: dict[str, list[Record]] = {lead_id: [] for lead_id in lead_ids}
     for row in events:
         by_lead[row["lead_id"]].append(row)
-    return events, {lead_id: replay(config, map(_event, rows)) for lead_id, rows in by_lead.items()}
+    rows: list[Record] = []
+    replays: dict[str, Replay] = {}
+    for lead_id, own in by_lead.items():
+        replays[lead_id] = replay(config, map(_event, own))
+        rows += own
+        if len(rows) >= _EVENTS_AT_ONCE:
+            yield rows, replays
+            rows, replays = [], {}
+    yield rows, replays
 
 
 async def next_leads(connection: AnyConnection, unit_id: str, after: str) -> list[str]:
@@ -78,24 +106,28 @@ def _event(row: Record) -> Event:
     return Event(row["seq"], row["event_type"], row["occurred_at"], recorded)
 
 
-async def _save_events(
-    connection: AnyConnection, unit_id: str, events: Sequence[Record], replays: dict[str, Replay]
-) -> None:
-    outcomes = [replays[row["lead_id"]].outcomes[row["seq"]] for row in events]
+def _changed(rows: Sequence[Record], replays: Mapping[str, Replay]) -> list[tuple[Any, ...]]:
+    """The events that are no longer as they are stored: (time, seq, reason, observed, scores)."""
+    changed = []
+    for row in rows:
+        seq, result = row["seq"], replays[row["lead_id"]]
+        outcome = result.outcomes[seq]
+        now = result.reasons.get(seq), outcome.observed, event_log.stored_scores(outcome.contributions)
+        if now != (row["suppression_reason"], row["observed"], row["scores"]):
+            changed.append((row["occurred_at"], seq, *now))
+    return changed
+
+
+async def _save_events(connection: AnyConnection, unit_id: str, changed: Sequence[tuple[Any, ...]]) -> None:
+    if not changed:
+        return
     await connection.execute(
         """
-        UPDATE engagement_events AS e
-        SET suppression_reason = t.reason, observed = t.observed, scores = t.scores
+        UPDATE engagement_events AS e SET suppression_reason = t.reason, observed = t.observed, scores = t.scores
         FROM unnest($2::timestamptz[], $3::bigint[], $4::text[], $5::bool[], $6::jsonb[])
              AS t (at, seq, reason, observed, scores)
         WHERE e.unit_id = $1 AND e.occurred_at = t.at AND e.seq = t.seq
-          AND (e.suppression_reason IS DISTINCT FROM t.reason OR e.observed <> t.observed
-               OR e.scores IS DISTINCT FROM t.scores)
         """,
         unit_id,
-        [row["occurred_at"] for row in events],
-        [row["seq"] for row in events],
-        [replays[row["lead_id"]].reasons.get(row["seq"]) for row in events],
-        [outcome.observed for outcome in outcomes],
-        [event_log.stored_scores(outcome.contributions) for outcome in outcomes],
+        *zip(*changed, strict=True),
     )

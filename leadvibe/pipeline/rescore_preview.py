@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 
-from leadvibe.pipeline.rescore import next_leads, replayed
+from leadvibe.pipeline.rescore import next_leads, replayed, stored_events
 from leadvibe.scoring.levels import level_of
 from leadvibe.scoring.model import Level
 from leadvibe.store import unit_config
-from leadvibe.store.database import Database
+from leadvibe.store.database import Database, find_by_key
 from leadvibe.store.queue import AnyConnection
 
 
@@ -43,16 +44,21 @@ async def preview(database: Database, unit_id: str) -> RescorePreview:
         database.pool.acquire() as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
+        await find_by_key(connection)
         config, levels = await unit_config.load(connection, unit_id), await _levels(connection, unit_id)
         primary = config.primary_ruleset_id or ""
         while leads := await next_leads(connection, unit_id, after):
-            events, replays = await replayed(connection, unit_id, config, leads)
+            events = await stored_events(connection, unit_id, leads)
             scored = {row["lead_id"] for row in events}
+            after_replay: dict[str, int] = {}
+            for _, replays in replayed(config, leads, events):
+                after_replay |= {lead_id: each.lead.scores.get(primary, 0) for lead_id, each in replays.items()}
+                await asyncio.sleep(0)  # others of this process go on
             rows = await connection.fetch(
                 "SELECT lead_id, scores FROM leads WHERE unit_id = $1 AND lead_id = ANY($2::text[])", unit_id, leads
             )
             for row in rows:
-                old, new = row["scores"].get(primary, 0), replays[row["lead_id"]].lead.scores.get(primary, 0)
+                old, new = row["scores"].get(primary, 0), after_replay[row["lead_id"]]
                 found.total_leads += 1
                 found.affected_leads += row["lead_id"] in scored
                 found.increases += new > old

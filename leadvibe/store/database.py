@@ -52,6 +52,12 @@ BY_KEY_ONLY = {
 }
 
 
+async def find_by_key(connection: Any) -> None:
+    """The same for the rest of a transaction of a pooled connection."""
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in BY_KEY_ONLY.items())
+    await connection.execute(f"SELECT {settings}")
+
+
 async def connect(
     url: str, application_name: str = "leadvibe", planner: dict[str, str] | None = None
 ) -> asyncpg.Connection[asyncpg.Record]:
