@@ -106,10 +106,11 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe deliver")
-def deliver() -> None:
+def deliver(metrics_port: MetricsPort = None) -> None:
     """Send what triggers have to tell: webhooks, e-mails, messages. Start as many as you like."""
     settings = Settings()
     log_to_stderr(settings)
+    processes.tell_metrics(metrics_port)
     with database_url(settings) as url:
         processes.run(processes.serve_deliverer(_with(settings, url)))
 

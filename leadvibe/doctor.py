@@ -13,6 +13,7 @@ from typing import Literal
 
 import aiosmtplib
 import asyncpg
+import httpx
 
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
@@ -162,6 +163,21 @@ async def _rulesets(connection: AnyConnection, settings: Settings) -> Verdict:
     return "ok", "every unit that scores has a primary one", ""
 
 
+async def _slack(connection: AnyConnection, settings: Settings) -> Verdict:
+    workspaces = await inspection.slack_workspaces(connection)
+    if not workspaces:
+        return "ok", "no unit is connected", ""
+    try:
+        async with httpx.AsyncClient(base_url=settings.slack_api_url, timeout=5) as client:
+            answer = await client.post("api.test")
+    except httpx.HTTPError as error:
+        detail = f"{settings.slack_api_url} does not answer: {error}"
+        return "fail", detail, "See the firewall and LEADVIBE_SLACK_API_URL."
+    if answer.status_code != 200:
+        return "warn", f"answered {answer.status_code}", "Slack has trouble: see status.slack.com."
+    return "ok", f"answers; {workspaces} units are connected", ""
+
+
 async def _broadcast(settings: Settings) -> Verdict:
     assert settings.database_url is not None
     logging.getLogger("leadvibe.live.bus").setLevel(logging.ERROR)
@@ -221,4 +237,5 @@ _LOOKS: dict[str, Look] = {
     "workers": _workers,
     "clock": _clock,
     "rulesets": _rulesets,
+    "slack": _slack,
 }

@@ -76,6 +76,12 @@ async def units_without_primary(connection: AnyConnection) -> list[str]:
     return [row["unit_id"] for row in rows]
 
 
+async def slack_workspaces(connection: AnyConnection) -> int:
+    """How many units are connected to Slack."""
+    count: int = await connection.fetchval("SELECT count(*) FROM slack_connections")
+    return count
+
+
 async def units_without_lane(connection: AnyConnection) -> list[str]:
     """Units whose events nobody would score."""
     rows: list[Record] = await connection.fetch(

@@ -22,6 +22,7 @@ from leadvibe.pipeline.worker import Worker
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import make_partitions, months_ahead
+from leadvibe.store.slack_tables import SlackConnection
 from leadvibe.store.tables import Ruleset
 from tests.serve_process import leadvibe, refusal
 
@@ -59,7 +60,7 @@ async def test_all_is_well_beside_a_worker(settings: Settings, database: Databas
         findings = await examine(settings)
     names = [finding.check for finding in findings]
     assert names == [
-        "database", "migrations", "partitions", "queue", "workers", "clock", "rulesets", "broadcast", "disk",
+        "database", "migrations", "partitions", "queue", "workers", "clock", "rulesets", "slack", "broadcast", "disk",
     ]  # fmt: skip
     ill = [finding for finding in findings if finding.status != "ok" and finding.check != "disk"]
     assert ill == []
@@ -155,6 +156,31 @@ async def test_mail_is_looked_at_where_it_is_set(settings: Settings) -> None:
         assert (await found(with_mail, "mail")).status == "ok"
     finally:
         await asyncio.to_thread(controller.stop)
+
+
+async def test_slack_is_looked_at_where_a_unit_is_connected(
+    settings: Settings, database: Database, acme: Bootstrapped
+) -> None:
+    assert "no unit" in (await found(settings, "slack")).detail
+    async with database.session() as session, session.begin():
+        session.add(
+            SlackConnection(
+                unit_id=acme.unit_id, team_id="T1", team_name="Acme", bot_user_id="U1", bot_token="sealed",
+                connected_by=acme.org_member_id, updated_at=datetime.now(UTC),
+            )
+        )  # fmt: skip
+    port = closed_port()
+    at = settings.model_copy(update={"slack_api_url": f"http://127.0.0.1:{port}/api/"})
+    finding = await found(at, "slack")
+    assert finding.status == "fail" and "LEADVIBE_SLACK_API_URL" in finding.hint
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert (await reader.readline()).startswith(b"POST /api/api.test ")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        assert (await found(at, "slack")).status == "ok"
 
 
 def test_the_command_fails_when_something_does_and_prints_a_table_or_json(tmp_path: Path, database_url: str) -> None:

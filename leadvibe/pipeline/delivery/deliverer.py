@@ -16,7 +16,7 @@ import asyncpg
 from asyncpg import Record
 from cachetools import LRUCache
 
-from leadvibe import metrics
+from leadvibe import metrics, tracing
 from leadvibe.pipeline.delivery.retries import Breaker, wait_seconds
 from leadvibe.pipeline.delivery.sender import Failed, Message, Refused, Sender
 from leadvibe.store import delivery_queue as queue
@@ -140,7 +140,8 @@ class Deliverer:
         started, began = datetime.now(UTC), time.monotonic()
         code, error, retry_at, counts = None, None, None, True
         try:
-            await self._send(message)
+            with tracing.span("deliver", unit=message.unit_id, channel=message.channel):
+                await self._send(message)
             outcome = "delivered"
             breaker.succeeded()
         except Refused as refusal:
