@@ -11,6 +11,7 @@ from benchmarks.server import Bench, process, scored, worker_connected
 from leadvibe.ids import new_id
 from leadvibe.pipeline import fit, unit_job
 from leadvibe.pipeline.rescore import RESCORE
+from leadvibe.store.config_tables import ProfileRule, ProfileRuleset
 from leadvibe.store.fit_state import PROFILE
 
 _RUNS = 3
@@ -45,10 +46,10 @@ async def _rescore_rate(bench: Bench) -> float:
     return events / (time.perf_counter() - began)
 
 
-async def _profiles(bench: Bench) -> Figure:
-    """Profile scores of 100,000 leads by 20 rules, all of which change."""
-    pool, unit_id, org_id = bench.database.pool, bench.owner.unit_id, bench.owner.org_id
-    await pool.execute(
+async def _make_profiles(bench: Bench) -> None:
+    """100,000 leads with a title and a size, and 20 rules about them."""
+    unit_id, org_id, now = bench.owner.unit_id, bench.owner.org_id, datetime.now(UTC)
+    await bench.database.pool.execute(
         """
         INSERT INTO leads (unit_id, lead_id, metadata, deleting, score, scores, profile_score, profile_scores,
                            session_count, created_at, updated_at)
@@ -57,30 +58,23 @@ async def _profiles(bench: Bench) -> Figure:
         FROM generate_series(1, $3) n
         """,
         unit_id,
-        datetime.now(UTC),
+        now,
         _LEADS,
     )
+    of = {"unit_id": unit_id, "org_id": org_id}
+    async with bench.database.session() as session, session.begin():
+        session.add(ProfileRuleset(id="rs_fit", name="Fit", is_primary=True, **of))
+        for number in range(0, _RULES, 2):
+            for tested in (("title", "contains", str(number)), ("size", "gt", str(number * 250))):
+                fields = dict(zip(("profile_property", "condition", "comparison_value"), tested, strict=True))
+                session.add(ProfileRule(id=new_id("rl"), ruleset_id="rs_fit", weight=3, **fields, **of))
+
+
+async def _profiles(bench: Bench) -> Figure:
+    """Profile scores of 100,000 leads by 20 rules, all of which change."""
+    pool, unit_id = bench.database.pool, bench.owner.unit_id
+    await _make_profiles(bench)
     seconds, updates = [], []
-    ruleset_id = new_id("rs")
-    now = datetime.now(UTC)
-    await pool.execute(
-        """
-        INSERT INTO profile_rulesets (unit_id, id, org_id, name, enabled, is_primary, created_at, updated_at)
-        VALUES ($1, $2, $3, 'Fit', true, true, $4, $4)
-        """,
-        unit_id, ruleset_id, org_id, now,
-    )  # fmt: skip
-    for number in range(_RULES):
-        condition, wanted = (("contains", str(number)), ("gt", str(number * 250)))[number % 2]
-        await pool.execute(
-            """
-            INSERT INTO profile_rules (unit_id, id, org_id, ruleset_id, profile_property, condition, comparison_value,
-                                       weight, ui_order, created_at, updated_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, 3, $8, $9, $9)
-            """,
-            unit_id, new_id("rl"), org_id, ruleset_id, "title" if number % 2 == 0 else "size", condition, wanted,
-            number, now,
-        )  # fmt: skip
     for run in range(_RUNS):
         await pool.execute("UPDATE profile_rules SET weight = weight + 1 WHERE unit_id = $1", unit_id)
         await pool.execute("UPDATE lanes SET profile_version = profile_version + 1 WHERE unit_id = $1", unit_id)
