@@ -12,8 +12,9 @@ import strawberry
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, ScoreChange
 from leadvibe.live.events import Subscription as Messages
 from leadvibe.resolvers import live
-from leadvibe.schema import jobs
+from leadvibe.schema import jobs, segments
 from leadvibe.schema.context import Info
+from leadvibe.schema.detected_surges import DetectedSurge, detected_surges
 from leadvibe.schema.events import Event
 from leadvibe.schema.fields import subscription
 from leadvibe.schema.lead_changes import LeadChange, lead_changes
@@ -85,9 +86,24 @@ class Subscription:
         return lead_changes(info, await _messages(info, after), wanted)
 
     @subscription
+    async def surge_detected(self, info: Info, after: After = None) -> AsyncGenerator[DetectedSurge, None]:
+        """Each surge as it is detected; none while the unit's `surgeTriggersEnabled` is off."""
+        return detected_surges(await _messages(info, after))
+
+    @subscription
     async def job_progress(self, info: Info, id: jobs.JobId) -> AsyncGenerator[jobs.Job, None]:
         """A job as it is, and again as it goes on, about every second; ends when the job has ended."""
         return await jobs.progress(info, id)
+
+    @subscription
+    async def segment_membership_changed(
+        self,
+        info: Info,
+        segment_id: Annotated[strawberry.ID, strawberry.argument(description="The segment.")],
+        after: After = None,
+    ) -> AsyncGenerator[segments.SegmentMembershipChange, None]:
+        """Each lead that enters the segment or leaves it."""
+        return await segments.membership_changes(info, segment_id, after)
 
 
 async def _messages(info: Info, after: str | None) -> AbstractAsyncContextManager[Messages]:

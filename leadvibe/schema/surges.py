@@ -26,8 +26,8 @@ class SurgeSnapshot:
     score: BigInt = strawberry.field(description="The lead's primary score after it.")
 
 
-@strawberry.type(description="A lead had as many events within a trigger's window as that asks for.")
-class SurgeEvent:
+@strawberry.type(description="What a stored surge and one that is pushed have in common.")
+class Surge:
     id: strawberry.ID = strawberry.field(description="Its id.")
     trigger_id: strawberry.ID = strawberry.field(description="The trigger.")
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
@@ -35,6 +35,10 @@ class SurgeEvent:
     event_count: BigInt = strawberry.field(description="The lead's events in the window that ended here.")
     window_seconds: BigInt = strawberry.field(description="Length of the window.")
     detected_at: datetime = strawberry.field(description="The time of the event that made the surge.")
+
+
+@strawberry.type(description="A lead had as many events within a trigger's window as that asks for.")
+class SurgeEvent(Surge):
     snapshot: SurgeSnapshot = strawberry.field(description="That event.")
 
     @classmethod

@@ -15,13 +15,23 @@ from leadvibe.live.publisher import Publisher
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store.database import Database
 from leadvibe.store.tables import EventType
-from tests.live.event_log import OTHER, PRIMARY, EventLog, any_time
+from tests.live.event_log import NOW, OTHER, PRIMARY, EventLog, any_time
 from tests.schema.conftest import Server, basic, bearer
 
 SCORES = """subscription ($leadIds: [ID!], $after: String) {
     scoreUpdated(leadIds: $leadIds, after: $after) { leadId delta score rulesetId eventId at cursor lagged }
 }"""
 EVENTS = "subscription ($after: String) { eventIngested(after: $after) { eventId leadId eventType metadata cursor } }"
+
+SURGES = """subscription ($after: String) {
+    surgeDetected(after: $after) {
+        id triggerId leadId eventType eventCount windowSeconds detectedAt cursor lagged
+    }
+}"""
+_SURGE_COLUMNS = (
+    "unit_id", "surge_event_id", "seq", "trigger_id", "lead_id", "event_type", "event_count", "window_seconds",
+    "detected_at", "snapshot",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -55,6 +65,34 @@ async def test_a_change_of_score_is_pushed_for_each_ruleset(server: Server, acme
         "lagged": False,
     }
     assert (updates[0]["rulesetId"], updates[0]["delta"], updates[0]["cursor"]) == (OTHER, -2, "1:1")
+
+
+async def test_a_surge_is_pushed_for_each_trigger_and_cut_between_them(
+    server: Server, acme: Bootstrapped, log: EventLog, database: Database
+) -> None:
+    rows = [
+        (acme.unit_id, f"se_{n}_{acme.unit_id}", 2, f"sg_{n}", "ld_1", None, 5, 3600, NOW, {"channel": "web"})
+        for n in (1, 2)
+    ]
+    await database.pool.copy_records_to_table("surge_events", records=rows, columns=list(_SURGE_COLUMNS))
+    async with server.socket(bearer(acme)) as socket:
+        await socket.receive()
+        await socket.begin(SURGES, {"after": "0:1"})
+        await log.score({}, {})
+        first, second = [(await socket.next())["surgeDetected"] for _ in range(2)]
+        await socket.begin(SURGES, {"after": first["cursor"]}, operation_id="again")
+        assert (await socket.next())["surgeDetected"] == second
+    assert first == {
+        "id": rows[0][1],
+        "triggerId": "sg_1",
+        "leadId": "ld_1",
+        "eventType": None,
+        "eventCount": 5,
+        "windowSeconds": 3600,
+        "detectedAt": "2026-03-01T12:00:00Z",
+        "cursor": "2:1",
+        "lagged": False,
+    }
 
 
 async def test_only_the_leads_asked_for_are_pushed(server: Server, acme: Bootstrapped, log: EventLog) -> None:
