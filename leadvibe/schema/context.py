@@ -28,11 +28,13 @@ from leadvibe.store.tables import Account, LeadAlias, Ruleset
 
 @dataclass(slots=True)
 class GraphQLContext(Context):
-    """The context of one operation. `response` takes cookies; over a WebSocket there is none.
+    """The context of one operation. `response` takes cookies; over a WebSocket there is none. `base_url`: this
+    server as the client knows it.
     `connection_params` is where Strawberry puts the connection_init payload."""
 
     response: Response | None = None
     secure: bool = False
+    base_url: str = ""
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
     _levels: asyncio.Future[list[Level]] | None = None
@@ -48,7 +50,7 @@ class GraphQLContext(Context):
         secure = connection.url.scheme == "https"
         credentials = Credentials.of(connection.scope["headers"])
         ip = connection.client.host if connection.client else ""
-        return cls(connection.app.state.services, credentials, ip, response=response, secure=secure)
+        return cls(connection.app.state.services, credentials, ip, response=response, secure=secure, base_url=str(connection.base_url))
 
     def take_connection_params(self) -> None:
         """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""

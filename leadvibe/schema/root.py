@@ -36,6 +36,7 @@ from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
 from leadvibe.schema.settings import SettingsMutations, SettingsQueries
+from leadvibe.schema.slack import SlackMutations, SlackQueries
 from leadvibe.schema.subscriptions import Subscription
 from leadvibe.schema.surges import SurgeQueries
 from leadvibe.schema.units import UnitMutations
@@ -74,6 +75,7 @@ SCHEMA = _Schema(
         ScoreHistoryQueries,
         AnalyticsQueries,
         SettingsQueries,
+        SlackQueries,
         SurgeQueries,
         GovernanceQueries,
         DeliveryQueries,
@@ -94,6 +96,7 @@ SCHEMA = _Schema(
         MergeMutations,
         DeletionMutations,
         SettingsMutations,
+        SlackMutations,
         DeliveryMutations,
         UnitMutations,
         OrganisationMutations,
