@@ -40,6 +40,7 @@ class Hub:
         self._starts: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look = asyncio.Event()
+        self._woken: set[asyncio.Event] = set()
         self.hung_up = asyncio.Event()
 
     async def start(self) -> None:
@@ -50,9 +51,28 @@ class Hub:
         """Tells every process' subscribers of events that this one has written and committed."""
         await announce(self._bus, unit_id, from_seq, to_seq)
 
+    @asynccontextmanager
+    async def wakes(self, unit_id: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set when something was written in the unit, or may have been, and when the hub
+        hangs up. A message may be lost: whoever waits looks for himself now and then."""
+        woken = asyncio.Event()
+
+        def hear(message: str | None) -> None:
+            woken.set()
+
+        self._woken.add(woken)
+        try:
+            await self._bus.hear(channel_of(unit_id), hear)
+            yield woken
+        finally:
+            self._woken.discard(woken)
+            self._spawn(self._bus.unhear(channel_of(unit_id), hear))
+
     def hang_up(self) -> None:
         """Ends every subscription. Open streams would hold up a server that wants to stop."""
         self.hung_up.set()
+        for woken in self._woken:
+            woken.set()
         for feed in self._feeds.values():
             feed.close()
 

@@ -32,14 +32,15 @@ Body = TypeVar("Body", bound=BaseModel)
 _LARGEST_INT = 2**31 - 1
 
 
-def object_type(row: type[SQLModel]) -> Any:
-    """The GraphQL type of a table's rows, named like its class. Resolvers answer with the rows."""
+def object_type(row: type[SQLModel], *more: StrawberryField) -> Any:
+    """The GraphQL type of a table's rows, named like its class, with `more` fields. Resolvers answer with the
+    rows."""
     columns = row.__table__.columns  # type: ignore[attr-defined]
     fields = []
     for name, info in row.model_fields.items():
         kind = _graphql_type(name, info, large=isinstance(columns[name].type, BigInteger))
         fields.append(_field(name, kind, info))
-    return create_type(row.__name__, fields, description=inspect.getdoc(row))
+    return create_type(row.__name__, [*fields, *more], description=inspect.getdoc(row))
 
 
 @cache
@@ -49,6 +50,7 @@ def answer_type(model: type[BaseModel]) -> Any:
     return create_type(model.__name__, fields, description=inspect.getdoc(model))
 
 
+@cache
 def input_type(body: type[BaseModel], description: str) -> Any:
     """The GraphQL input of a request body; `body_of` makes the body of it."""
     return create_type(body.__name__, _input_fields(body), is_input=True, description=description)

@@ -60,21 +60,24 @@ def of_ruleset(family: Family[Any]) -> Listed:
     return listed
 
 
-def family_fields(family: Family[Any], listed: Listed, nested: bool = False) -> FamilyFields:
+def family_fields(
+    family: Family[Any], listed: Listed, nested: bool = False, kind: Any = None, create: Any = None
+) -> FamilyFields:
     """`<noun>s`, `create<Noun>`, `update<Noun>` and `delete<Noun>`; `listed` resolves the first.
 
-    A `nested` family's rows are made inside a ruleset, which is no part of their input.
+    A `nested` family's rows are made inside a ruleset, which is no part of their input. `kind` is the GraphQL
+    type of the rows, by default that of the table; `create` resolves the second field.
     """
     noun = family.noun.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
-    kind = object_type(family.row)
+    kind = kind or object_type(family.row)
     new = input_type(family.Input, f"What {article} {noun} is made of.")
     changed = input_type(family.Changes, f"Changes of {article} {noun}; what is left out keeps its value.")
     row_id = Annotated[strawberry.ID, strawberry.argument(description=f"The {noun}.")]
     values = Annotated[new, strawberry.argument(description=f"The new {noun}.")]  # type: ignore[valid-type]
     changes = Annotated[changed, strawberry.argument(description="What changes.")]  # type: ignore[valid-type]
 
-    async def create(info: Info, input: values) -> Any:
+    async def create_one(info: Info, input: values) -> Any:
         return await family.create(info.context, body_of(family.Input, input))
 
     parent_id = Annotated[strawberry.ID, strawberry.argument(description="The ruleset it belongs to.")]
@@ -89,10 +92,10 @@ def family_fields(family: Family[Any], listed: Listed, nested: bool = False) -> 
         await family.delete(info.context, id)
         return id
 
-    made = create_inside if nested else create
+    made = create or (create_inside if nested else create_one)
     # Nullable: the error of one mutation must not hide the results of those before it.
     return FamilyFields(
-        _named(f"{family.noun}s", listed, list[kind], f"The unit's {noun}s."),  # type: ignore[valid-type]
+        _named(f"{family.noun}s", listed, list[kind], f"The unit's {noun}s."),
         (
             _named(f"create_{family.noun}", made, kind | None, f"Makes {article} {noun}."),
             _named(f"update_{family.noun}", update, kind | None, f"Changes {article} {noun}."),

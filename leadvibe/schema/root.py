@@ -11,7 +11,7 @@ from strawberry.tools import create_type
 from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
 
-from leadvibe.schema import families
+from leadvibe.schema import families, segments
 from leadvibe.schema.access import AccessMutations, AccessQueries
 from leadvibe.schema.account_lists import AccountMutations, AccountQueries
 from leadvibe.schema.activity import ActivityQueries
@@ -35,6 +35,7 @@ from leadvibe.schema.organisation import OrganisationMutations, OrganisationQuer
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
+from leadvibe.schema.segments import SegmentQueries
 from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.slack import SlackMutations, SlackQueries
 from leadvibe.schema.subscriptions import Subscription
@@ -74,6 +75,7 @@ SCHEMA = _Schema(
         ActivityQueries,
         ScoreHistoryQueries,
         AnalyticsQueries,
+        SegmentQueries,
         SettingsQueries,
         SlackQueries,
         SurgeQueries,
@@ -81,7 +83,7 @@ SCHEMA = _Schema(
         DeliveryQueries,
         OrganisationQueries,
         AccessQueries,
-        fields=families.QUERIES,
+        fields=[*families.QUERIES, *segments.QUERIES],
     ),
     mutation=_root(
         "Mutation",
@@ -101,7 +103,7 @@ SCHEMA = _Schema(
         UnitMutations,
         OrganisationMutations,
         AccessMutations,
-        fields=families.MUTATIONS,
+        fields=[*families.MUTATIONS, *segments.MUTATIONS],
     ),
     subscription=Subscription,
     config=CONFIG,

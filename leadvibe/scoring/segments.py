@@ -176,6 +176,10 @@ class SegmentPlan:
             found = self._blank[level] = frozenset(self.all_of(Person({}, score, 0, None, None, ())))
         return found
 
+    def definition(self, segment_id: str) -> Node | None:
+        """None: nobody belongs."""
+        return self._named[segment_id][1]
+
     def digest(self, segment_id: str) -> str:
         """Differs when the segment is defined differently."""
         segment, _ = self._named[segment_id]

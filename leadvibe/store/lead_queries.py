@@ -9,12 +9,19 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, text
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.grams import fold, wanted_grams
 from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
 from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Membership:
+    """The condition of the leads that belong to a segment."""
+
+    clause: ColumnElement[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class LeadFilter:
     created_to: datetime | None = None
     active_since: datetime | None = None
     lead_ids: Sequence[str] | None = None
+    member: Membership | None = None
 
     def conditions(self, unit_id: str) -> list[ColumnElement[bool]]:
         wanted: list[tuple[Any, Any]] = [
@@ -38,6 +46,7 @@ class LeadFilter:
             (self.created_to, lambda v: col(Lead.created_at) < v),
             (self.active_since, lambda v: col(Lead.last_event_at) >= v),
             (self.lead_ids, lambda v: col(Lead.lead_id).in_(v)),
+            (self.member, lambda v: v.clause),
         ]
         of_unit = [col(Lead.unit_id) == unit_id, col(Lead.merged_into).is_(None), ~col(Lead.deleting)]
         return of_unit + [condition(value) for value, condition in wanted if value is not None]
@@ -65,7 +74,10 @@ class LeadOrder(Enum):
 
 async def count(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> int:
     """How many leads the filter lets through: kept in the lane for all leads, counted up to MOST_COUNTED,
-    and beyond that what the planner expects."""
+    and beyond that what the planner expects; of a segment all are counted."""
+    if wanted.member is not None:
+        query = select(func.count()).select_from(Lead).where(*wanted.conditions(unit_id))
+        return (await session.exec(query)).one()
     if wanted == LeadFilter():
         return (await session.exec(select(Lane.lead_count).where(Lane.unit_id == unit_id))).first() or 0
     return await bounded_count(session, select(Lead.lead_id).where(*wanted.conditions(unit_id)))

@@ -61,7 +61,7 @@ class SegmentRule(ConfigRow, table=True):
     )
     logic_group: int = Field(default=0, ge=-(2**31), lt=2**31, description="The group it belongs to, lower first.")
     logic_op: LogicOp = Field(default="AND", sa_type=Text, description="How it is joined to what stands before it.")
-    order_index: int = Field(default=0, ge=-(2**31), lt=2**31, description="Its place in the group, lower first.")
+    order_index: int = Field(ge=-(2**31), lt=2**31, description="Its place in the group, lower first.")
     active: bool = Field(default=True, description="Inactive rules are kept and skipped.")
 
 
