@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     smtp_security: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="How the connection is encrypted."
     )
-    mail_from: str = Field("Leadvibe <leadvibe@localhost>", description="Sender of all e-mails.")
+    mail_from: str = Field("leadvibe@localhost", description="Sender of all e-mails.")
     audit_days: int = Field(90, ge=1, le=3650, description="Days that entries of the audit log are kept.")
     rate_limit_mode: Literal["off", "observe", "enforce"] = Field(
         "off", description="`observe` counts requests beyond the limit, `enforce` answers them with 429."

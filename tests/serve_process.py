@@ -107,7 +107,7 @@ class Serve:
         return httpx.Client(base_url=self.url, auth=auth, headers=headers, timeout=PATIENCE, trust_env=False)
 
     def children(self) -> dict[str, psutil.Process]:
-        """The parts that run now, by their command (api, worker, scheduler)."""
+        """The parts that run now, by their command (api, worker, scheduler, deliver)."""
         found = {}
         for child in psutil.Process(self.process.pid).children():
             line = child.cmdline()

@@ -71,7 +71,8 @@ def test_a_command_and_its_options_exist(call: str) -> None:
 
 def test_the_commands_of_the_readme_are_found() -> None:
     found = {parameter.values[0].split()[0] for parameter in calls()}
-    assert {"serve", "migrate", "api", "worker", "scheduler", "bootstrap", "import", "rescore", "jobs"} <= found
+    parts = {"serve", "api", "worker", "scheduler", "deliver"}
+    assert parts | {"migrate", "bootstrap", "import", "rescore", "jobs"} <= found
 
 
 @pytest.mark.parametrize("target", everywhere(r"(?:^|(?<=\s))make ([a-z][a-z-]*)"))

@@ -84,7 +84,7 @@ def test_the_printed_curl_line_works_as_it_is(serve: Serve) -> None:
     assert done.stdout.endswith("202"), (line, done.stdout, done.stderr)
 
 
-@pytest.mark.parametrize("part", ["api", "worker", "scheduler"])
+@pytest.mark.parametrize("part", ["api", "worker", "scheduler", "deliver"])
 def test_a_killed_part_is_started_again(serve: Serve, part: str) -> None:
     victim = serve.children()[part]
     victim.kill()
