@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from leadvibe.ids import new_id
+from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.decay import Decay, decayed
-from leadvibe.scoring.model import DECAY, UnitConfig
-from leadvibe.store import decay_state, event_log, lead_state, queue, segment_members, unit_config
+from leadvibe.scoring.model import DECAY, Event, UnitConfig
+from leadvibe.store import decay_state, event_log, lead_state, outbox, queue, segment_members, unit_config
 from leadvibe.store.database import Database
 from leadvibe.store.decay_state import Inactive
 from leadvibe.store.partitions import existing_months, make_partitions, month_of
@@ -43,8 +44,12 @@ async def decay(database: Database, unit_id: str, now: datetime) -> int:
                 if lane is None or not leads:
                     return events
                 config = await unit_config.load(connection, unit_id)
-                rows = _apply(unit_id, config, decays, leads, lane.last_seq, now)
+                firings = Firings(config, lane.last_seq)
+                rows = _apply(unit_id, config, decays, leads, lane.last_seq, now, firings)
                 await _save(connection, unit_id, config, leads, rows, lane.last_seq, now)
+                told = await firings.save(connection, unit_id, now)
+            if told:
+                await outbox.wake(connection)
         events, after = events + len(rows), leads[-1].lead.lead_id
 
 
@@ -59,9 +64,15 @@ async def _decays(connection: AnyConnection, unit_id: str) -> list[Decay]:
 
 
 def _apply(
-    unit_id: str, config: UnitConfig, decays: Sequence[Decay], leads: Sequence[Inactive], last_seq: int, now: datetime
+    unit_id: str,
+    config: UnitConfig,
+    decays: Sequence[Decay],
+    leads: Sequence[Inactive],
+    last_seq: int,
+    now: datetime,
+    firings: Firings,
 ) -> list[tuple[Any, ...]]:
-    """Brings the leads up to date; returns the rows of the log."""
+    """Brings the leads up to date, and shows `firings` what they lost; returns the rows of the log."""
     rows: list[tuple[Any, ...]] = []
     for inactive in leads:
         for each in decays:
@@ -75,7 +86,11 @@ def _apply(
                 inactive.lead.changed = True
                 metadata = {"channel": "system", "decay_id": each.decay_id, "cycle": cycle, "decrease": each.decrease}
                 scores = event_log.stored_scores(outcome.contributions)
-                about = (new_id("ev"), inactive.lead.lead_id, DECAY, "system", metadata)
+                event_id, lead_id = new_id("ev"), inactive.lead.lead_id
+                about = (event_id, lead_id, DECAY, "system", metadata)
+                told = {"event_id": event_id, "event_type": DECAY, "metadata": metadata, "skip_triggers": False}
+                told |= {"occurred_at": now, "received_at": now}
+                firings.see(lead_id, inactive.lead.state, Event(seq, DECAY, now), outcome, told)
                 rows.append((unit_id, now, seq, *about, None, False, scores, now, now))
             inactive.cycles[each.decay_id] = max(applied, due)
     return rows

@@ -140,7 +140,7 @@ class Family(Generic[Row]):
 
     def _given(self, values: BaseModel) -> dict[str, Any]:
         """The fields the client sent; null only where the column takes it."""
-        given = values.model_dump(exclude_unset=True)
+        given = {name: getattr(values, name) for name in values.model_fields_set}
         columns = self.row.__table__.columns  # type: ignore[attr-defined]
         nulls = [name for name, value in given.items() if value is None and not columns[name].nullable]
         if nulls:

@@ -18,6 +18,7 @@ from leadvibe.resolvers.fit import (
 from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS
 from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
 from leadvibe.resolvers.surge import SURGE_TRIGGERS
+from leadvibe.resolvers.triggers import MILESTONES, PATTERNS, SEQUENCES
 from leadvibe.rest_compat.table import BEARER, BOTH, Call, Route
 
 
@@ -82,6 +83,9 @@ ROUTES = [
     *family_routes(ACCOUNT_RULESETS, "/account-scoring/rulesets", "Account"),
     *family_routes(ACCOUNT_RULES, "/account-scoring/rulesets/{id}/rules", "Account", within=_OF_RULESET),
     *family_routes(ACCOUNT_MAPPINGS, "/account-mappings", "Account"),
+    *family_routes(PATTERNS, "/pattern-triggers", "Triggers"),
+    *family_routes(MILESTONES, "/triggers", "Triggers"),
+    *family_routes(SEQUENCES, "/sequences", "Sequences"),
     *family_routes(LEVELS, "/engagement-levels", "Levels"),
     *family_routes(PROFILE_LEVELS, "/profile-levels", "Levels"),
     *family_routes(ACCOUNT_LEVELS, "/account-levels", "Levels"),

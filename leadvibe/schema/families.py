@@ -22,6 +22,7 @@ from leadvibe.resolvers.fit import (
 from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS
 from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
 from leadvibe.resolvers.surge import SURGE_TRIGGERS
+from leadvibe.resolvers.triggers import MILESTONES, PATTERNS, SEQUENCES
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
 
@@ -119,6 +120,9 @@ _FAMILIES = (
             FILTERS,
             DECAYS,
             SURGE_TRIGGERS,
+            MILESTONES,
+            SEQUENCES,
+            PATTERNS,
             PROFILE_RULESETS,
             PROFILE_MAPPINGS,
             ACCOUNT_RULESETS,

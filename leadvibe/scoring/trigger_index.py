@@ -47,7 +47,7 @@ class Triggers:
             for name in each.closers:
                 closing.setdefault(name, []).append(each)
             for name in each.names:
-                reach[name] = _longer(reach.get(name, timedelta()), each.window)
+                reach[name] = _longer(reach.get(name, timedelta()), each.reach)
         names = {each.name for each in self.milestones}
         reaching = {name: Thresholds(each for each in self.milestones if each.name == name) for name in names}
         for name, value in {

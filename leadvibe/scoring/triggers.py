@@ -111,6 +111,11 @@ class SequenceOf:
         return self.needs.keys()
 
     @property
+    def reach(self) -> timedelta:
+        """How far back from an event others matter."""
+        return self.window
+
+    @property
     def closers(self) -> Collection[str]:
         """The names of events that may complete it."""
         return {self.steps[-1].name} if self.ordered else self.names
@@ -132,6 +137,11 @@ class Pattern:
     @property
     def names(self) -> Collection[str]:
         return {step.name for step, _ in self.conditions}
+
+    @property
+    def reach(self) -> timedelta | None:
+        """The event before may be a window away, and looks a window back itself."""
+        return None if self.window is None else 2 * self.window
 
     @property
     def closers(self) -> Collection[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict
+from pydantic import Field as Described
 from sqlalchemy import BigInteger, Column, DateTime, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
@@ -23,14 +24,18 @@ _LONGEST_TEXT = 10_000
 _MOST_PARTS = 20
 
 
+# A text that PostgreSQL can store.
+Plain = Annotated[str, Described(pattern=r"^[^\x00]*$")]
+
+
 class TriggerFilter(BaseModel):
     """A condition on a named value; the operators are those of segment rules."""
 
     model_config = ConfigDict(extra="ignore")
 
-    field: str = Field(min_length=1, max_length=200, description="The name of the value.")
-    operator: str = Field(max_length=40, description="How it is compared: equals, contains, greater_than, ...")
-    value: str | None = Field(default=None, max_length=1000, description="What it is compared with.")
+    field: Plain = Described(min_length=1, max_length=200, description="The name of the value.")
+    operator: Plain = Described(max_length=40, description="How it is compared: equals, contains, greater_than, ...")
+    value: Plain | None = Described(default=None, max_length=1000, description="What it is compared with.")
 
 
 class EventStep(BaseModel):
@@ -38,10 +43,10 @@ class EventStep(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    event_type: str = Field(min_length=1, max_length=200, description="The type, compared by its normal name.")
-    order: int = Field(default=0, ge=0, le=_MOST_PARTS, description="Place in the sequence, from 0.")
-    min_count: int = Field(default=1, ge=1, le=_MOST_PARTS, description="How many events the step asks for.")
-    filters: list[TriggerFilter] = Field(
+    event_type: Plain = Described(min_length=1, max_length=200, description="The type, compared by its normal name.")
+    order: int = Described(default=0, ge=0, le=_MOST_PARTS, description="Place in the sequence, from 0.")
+    min_count: int = Described(default=1, ge=1, le=_MOST_PARTS, description="How many events the step asks for.")
+    filters: list[TriggerFilter] = Described(
         default=[], max_length=_MOST_PARTS, description="What must hold of an event's metadata."
     )
 
@@ -51,9 +56,12 @@ class PatternCondition(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    event_type: str = Field(min_length=1, max_length=200, description="The type, compared by its normal name.")
-    min_count: int = Field(default=1, ge=1, le=1_000, description="How many events there must be.")
-    filters: list[TriggerFilter] = Field(
+    event_type: Plain = Described(min_length=1, max_length=200, description="The type, compared by its normal name.")
+    min_count: int = Described(
+        default=1, ge=1, le=1_000, validation_alias=AliasChoices("min_count", "count"),
+        description="How many events there must be.",
+    )  # fmt: skip
+    filters: list[TriggerFilter] = Described(
         default=[], max_length=_MOST_PARTS, description="What must hold of an event's metadata."
     )
 
@@ -77,7 +85,7 @@ class JsonModels(TypeDecorator[list[Any]]):
 
 def _models(model: type[BaseModel], description: str, **options: Any) -> Any:
     column: Column[Any] = Column(JsonModels(model), nullable=False)
-    return Field(default_factory=list, sa_column=column, description=description, max_length=_MOST_PARTS, **options)
+    return Field(default=[], sa_column=column, description=description, max_length=_MOST_PARTS, **options)
 
 
 class Trigger(ConfigRow):
