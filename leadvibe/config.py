@@ -45,8 +45,6 @@ class Settings(BaseSettings):
         None, description="URL that browsers reach the server at; default: the request's, in e-mails host and port."
     )
     slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
-    public_url: str | None = Field(None, description="URL that browsers reach the server at; default: the request's.")
-    slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."
     )
