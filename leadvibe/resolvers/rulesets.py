@@ -14,6 +14,7 @@ from leadvibe.errors import conflict
 from leadvibe.ids import new_id
 from leadvibe.resolvers.caller import Caller
 from leadvibe.resolvers.family import Family, check_period, inside, nothing_to_check
+from leadvibe.store import ruleset_queries
 from leadvibe.store.tables import EventType, Rule, Ruleset, VelocityFilter
 
 # The reference: up to four active rulesets score at once on each surface.
@@ -35,13 +36,20 @@ def settle(row: Any, others: Sequence[Any], active: str = "active") -> None:
 async def _accept_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
     check_period(row)
     query = select(Ruleset).where(Ruleset.unit_id == row.unit_id, Ruleset.ruleset_id != row.ruleset_id)
-    settle(row, (await session.exec(query)).all())
+    others = (await session.exec(query)).all()
+    before = await ruleset_queries.primary(session, row.unit_id)
+    settle(row, others)
+    after = next((each.ruleset_id for each in (row, *others) if each.is_primary), None)
+    if after != before:
+        await ruleset_queries.show_scores(session, row.unit_id, after)
 
 
 async def _release_ruleset(session: AsyncSession, caller: Caller, row: Ruleset) -> None:
-    """The rules of a ruleset go with it; scores that it made stay."""
+    """The rules of a ruleset go with it; scores that it made stay, and none is shown while none is primary."""
     rules = delete(Rule).where(col(Rule.unit_id) == row.unit_id, col(Rule.ruleset_id) == row.ruleset_id)
     await session.exec(rules)
+    if row.is_primary:
+        await ruleset_queries.show_scores(session, row.unit_id, None)
 
 
 async def _primary(session: AsyncSession, caller: Caller) -> Ruleset:

@@ -290,3 +290,24 @@ async def test_a_wrong_value_is_refused_and_named(
 )
 async def test_what_is_needed_is_named(anybody: Org, path: str, needed: set[str]) -> None:
     assert fields(refused(await anybody.http.post(path, json={}), 400, "invalid_request")) == needed
+
+
+async def test_another_primary_ruleset_is_the_shown_score_at_once(acme: Org, scoring: Scoring) -> None:
+    await acme.rule("demo", 10)
+    second = await create(acme, "/rulesets", {"name": "Second"})
+    item = f"/rulesets/{second['ruleset_id']}"
+    await create(acme, "/rules", {"event_type": "demo", "weight": 60, "ruleset_id": second["ruleset_id"]})
+    await acme.ingest({"event_type": "demo", "lead_id": "ld_1"})
+    await scoring.finish()
+
+    async def shown() -> tuple[Any, ...]:
+        (lead,) = (await acme.http.get("/leads")).json()["leads"]
+        (batch,) = (await acme.http.post("/leads/scores", json={"lead_ids": ["ld_1"]})).json()
+        (top,) = (await acme.http.get("/top-leads")).json()
+        return lead["score"], lead["engagement_level"], batch["score"], top["score"]
+
+    assert await shown() == (10, "Cold", 10, 10)
+    assert (await acme.http.put(item, json={"is_primary": True})).status_code == 200
+    assert await shown() == (60, "Hot", 60, 60)
+    assert (await acme.http.delete(item)).status_code == 204
+    assert await shown() == (0, "Cold", 0, 0), "there is no primary one"

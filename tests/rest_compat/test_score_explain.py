@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from leadvibe.pipeline.scheduler import JOBS
+from leadvibe.store.database import Database
 from tests.rest_compat.conftest import Org, Scoring, fields, refused
 
 EMPTY = {
@@ -103,3 +105,19 @@ async def test_a_lead_of_another_unit_is_not_explained(acme: Org, rival: Org) ->
     await acme.http.post("/leads", json={"id": "ld_1"})
     refused(await rival.http.get("/lead/ld_1/score-explain"), 404, "not_found")
     refused(await acme.http.get("/lead/nobody/score-explain"), 404, "not_found")
+
+
+async def test_what_inactivity_took_is_told(acme: Org, scoring: Scoring, database: Database) -> None:
+    """Two rulesets, 50 hours of inactivity, 6 points a day: two cycles in one and, by the floor, 5 in the other."""
+    await acme.rule("demo", 40)
+    second = (await acme.http.post("/rulesets", json={"name": "Second"})).json()["ruleset_id"]
+    await acme.http.post("/rules", json={"event_type": "demo", "weight": 5, "ruleset_id": second})
+    decay = {"inactive_for": 1, "unit": "days", "decrease": 6}
+    assert (await acme.http.post("/decays", json=decay)).status_code == 201
+    await acme.ingest(ago("demo", 50))
+    await scoring.finish()
+    for _ in range(2):  # the second run finds nothing due
+        await JOBS["decay"].run(database, datetime.now(UTC))
+    body = await explain(acme)
+    assert (body["decay_applied"], body["top_drivers"], await acme.score("ld_1")) == (-17, [], 28)
+    assert {change["ruleset_id"]: change["decay"] for change in body["score_changes"]}[second] == -5
