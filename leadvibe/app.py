@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from leadvibe import gauges, tracing
 from leadvibe.access import Access
 from leadvibe.auditing import Audited
+from leadvibe.browsers import for_browsers
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
 from leadvibe.errors import ApiError
@@ -41,6 +42,7 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
     return Server(
         routes=[RestRoutes(ROUTES), *graphql_routes()],
+        middleware=for_browsers(settings),
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),
     )
