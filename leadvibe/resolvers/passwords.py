@@ -53,7 +53,6 @@ async def request_password_reset(context: Context, email: str) -> None:
 @operation(Permission.PUBLIC)
 async def set_password(context: Context, values: NewPassword) -> None:
     """Sets the password of the member whose link it is, once; 400 for a link that is used, replaced or expired."""
-    await Attempt(context, "link", "").begin()
     services = context.services
     async with services.database.session() as session:
         if await proofs.link_by_token(session, values.token, datetime.now(UTC)) is None:

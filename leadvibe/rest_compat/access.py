@@ -92,7 +92,7 @@ ROUTES = [
     ),
     Route(
         method="POST", path="/auth/password/set", summary="Set a password by a mailed link", tag="Auth",
-        run=_set_password, status=204, auth=(), body=passwords.NewPassword, errors=(429,),
+        run=_set_password, status=204, auth=(), body=passwords.NewPassword,
     ),
     Route(
         method="GET", path="/auth/password/page", summary="The page that mailed links open", tag="Auth", run=_page,
