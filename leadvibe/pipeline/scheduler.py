@@ -17,8 +17,7 @@ from leadvibe.pipeline.fit import rescore_outdated
 from leadvibe.pipeline.segment_job import bring_up_to_date, forget_changes
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.pipeline.unit_jobs import KINDS
-from leadvibe.store import audit_log, delivery_queue, rate_buckets
-from leadvibe.store import proofs
+from leadvibe.store import audit_log, delivery_queue, proofs, rate_buckets
 from leadvibe.store.database import Database
 from leadvibe.store.fit_state import ACCOUNT, PROFILE
 from leadvibe.store.partitions import make_partitions, months_ahead

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import uvicorn
 from argon2 import PasswordHasher
+from starlette.applications import Starlette
 
 from leadvibe.app import create_app
 from leadvibe.config import Settings
@@ -64,7 +65,14 @@ async def authenticator(database: Database) -> Authenticator:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """A server on a port that the system gave; its URL."""
-    config = uvicorn.Config(create_app(settings), port=0, log_level="critical", timeout_graceful_shutdown=1)
+    async with serving(create_app(settings)) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(app: Starlette) -> AsyncIterator[str]:
+    """The same for an application, whose services a test wants to look at."""
+    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
