@@ -52,7 +52,8 @@ class LiveEvent:
 
     `changes` are sorted by ruleset id. `headline` is the change that a client sees who knows one score
     only. An event of a hidden type is not shown itself, its changes are. `surges`: the surge events that it
-    caused, as JSON. `seen`: how many of its messages the subscriber has already, from a connection before.
+    caused, as JSON; `firings`: those of triggers. `seen`: how many of its messages the subscriber has already,
+    from a connection before.
     """
 
     seq: int
@@ -70,6 +71,7 @@ class LiveEvent:
     changes: tuple[ScoreChange, ...]
     headline: ScoreChange | None
     surges: Sequence[dict[str, Any]] = ()
+    firings: Sequence[dict[str, Any]] = ()
     seen: int = 0
     encoded: dict[Any, bytes] = field(default_factory=dict, repr=False)
 

@@ -34,7 +34,13 @@ _EVENTS = """
                 'surge_event_id', s.surge_event_id, 'trigger_id', s.trigger_id, 'lead_id', s.lead_id,
                 'event_type', s.event_type, 'event_count', s.event_count, 'window_seconds', s.window_seconds
             ) ORDER BY s.surge_event_id)
-            FROM surge_events s WHERE s.unit_id = $1 AND s.seq = e.seq) AS surges
+            FROM surge_events s WHERE s.unit_id = $1 AND s.seq = e.seq) AS surges,
+           (SELECT jsonb_agg(jsonb_build_object(
+                'firing_id', f.firing_id, 'kind', f.kind, 'trigger_id', f.trigger_id, 'trigger_name', f.trigger_name,
+                'lead_id', f.lead_id, 'score', f.score, 'previous_score', f.previous_score,
+                'score_threshold', f.score_threshold, 'matched', f.matched, 'fired_at', f.fired_at
+            ) ORDER BY f.firing_id)
+            FROM trigger_firings f WHERE f.unit_id = $1 AND f.seq = e.seq) AS firings
     FROM engagement_events e
     LEFT JOIN event_types t ON t.unit_id = e.unit_id AND t.name = e.event_type
     WHERE e.unit_id = $1 AND e.seq > $2 AND e.seq <= $3
@@ -70,6 +76,7 @@ def _live(row: asyncpg.Record) -> LiveEvent:
         if delta != 0
     )
     surges = [surge | {"detected_at": row["occurred_at"]} for surge in fields.pop("surges") or ()]
+    fields["firings"] = fields["firings"] or ()
     return LiveEvent(**fields, changes=changes, surges=surges, headline=_headline(changes, primary_id))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from starlette.responses import StreamingResponse
@@ -14,14 +13,12 @@ from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.event_scores import EventExplanation
 from leadvibe.resolvers.event_types import EventTypeProperties
 from leadvibe.rest_compat.codec import Answer
+from leadvibe.rest_compat.csv_cells import cell, time_cell
 from leadvibe.rest_compat.events import EventRow, event_row
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import BEARER, Call, Route
 
 _EXPORT_HEADER = "id,lead_id,event_type,timestamp\n"
-# What makes a spreadsheet take a cell for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_QUOTED = re.compile(r'[",\r\n]')
 
 
 class LeadEventsQuery(Paging):
@@ -61,20 +58,9 @@ async def _csv(groups: AsyncIterator[list[tuple[str, str | None, str, datetime]]
     yield _EXPORT_HEADER
     async for rows in groups:
         yield "".join(
-            f"{_cell(event_id)},{_cell(lead_id or '')},{_cell(event_type)},{_time(at)}\n"
+            f"{cell(event_id)},{cell(lead_id or '')},{cell(event_type)},{time_cell(at)}\n"
             for event_id, lead_id, event_type, at in rows
         )
-
-
-def _cell(value: str) -> str:
-    """The value as a CSV cell, which a spreadsheet must never take for a formula."""
-    if value.startswith(_FORMULA_STARTS):
-        value = "'" + value
-    return '"' + value.replace('"', '""') + '"' if _QUOTED.search(value) else value
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 ROUTES = [

@@ -32,6 +32,7 @@ from leadvibe.rest_compat import (
     slack,
     stream,
     surges,
+    triggers,
     units,
 )
 from leadvibe.rest_compat.openapi import openapi
@@ -62,6 +63,7 @@ ROUTES: list[Route] = [
     *settings.ROUTES,
     *slack.ROUTES,
     *surges.ROUTES,
+    *triggers.ROUTES,
     *governance.ROUTES,
     *units.ROUTES,
     *organisation.ROUTES,

@@ -40,6 +40,7 @@ from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.slack import SlackMutations, SlackQueries
 from leadvibe.schema.subscriptions import Subscription
 from leadvibe.schema.surges import SurgeQueries
+from leadvibe.schema.triggers import TriggerQueries
 from leadvibe.schema.units import UnitMutations
 
 # Far above what the widest sensible query needs (GraphiQL's introspection is the deepest: 13), far
@@ -79,10 +80,11 @@ SCHEMA = _Schema(
         SettingsQueries,
         SlackQueries,
         SurgeQueries,
-        GovernanceQueries,
-        DeliveryQueries,
+        TriggerQueries,
         OrganisationQueries,
         AccessQueries,
+        DeliveryQueries,
+        GovernanceQueries,
         fields=[*families.QUERIES, *segments.QUERIES],
     ),
     mutation=_root(
@@ -100,6 +102,7 @@ SCHEMA = _Schema(
         SettingsMutations,
         SlackMutations,
         DeliveryMutations,
+        SlackMutations,
         UnitMutations,
         OrganisationMutations,
         AccessMutations,

@@ -19,6 +19,7 @@ from leadvibe.schema.events import Event
 from leadvibe.schema.fields import subscription
 from leadvibe.schema.lead_changes import LeadChange, lead_changes
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.triggers import LiveFiring, live_firings
 
 After = Annotated[
     str | None,
@@ -89,6 +90,21 @@ class Subscription:
     async def surge_detected(self, info: Info, after: After = None) -> AsyncGenerator[DetectedSurge, None]:
         """Each surge as it is detected; none while the unit's `surgeTriggersEnabled` is off."""
         return detected_surges(await _messages(info, after))
+
+    @subscription
+    async def milestone_reached(self, info: Info, after: After = None) -> AsyncGenerator[LiveFiring, None]:
+        """Each lead that reached the threshold of a milestone trigger."""
+        return live_firings(await _messages(info, after), "milestone")
+
+    @subscription
+    async def sequence_completed(self, info: Info, after: After = None) -> AsyncGenerator[LiveFiring, None]:
+        """Each lead that completed a sequence."""
+        return live_firings(await _messages(info, after), "sequence")
+
+    @subscription
+    async def pattern_matched(self, info: Info, after: After = None) -> AsyncGenerator[LiveFiring, None]:
+        """Each lead that met a pattern trigger."""
+        return live_firings(await _messages(info, after), "pattern")
 
     @subscription
     async def job_progress(self, info: Info, id: jobs.JobId) -> AsyncGenerator[jobs.Job, None]:

@@ -17,6 +17,7 @@ _BELONGINGS = (
     "DELETE FROM orders WHERE unit_id = $1 AND lead_id = $2",
     "DELETE FROM score_snapshots WHERE unit_id = $1 AND lead_id = $2",
     "DELETE FROM surge_events WHERE unit_id = $1 AND lead_id = $2",
+    "DELETE FROM trigger_firings WHERE unit_id = $1 AND lead_id = $2",
 )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rest_compat.conftest import Org, fields, refused
+from tests.rest_compat.conftest import Org, Scoring, fields, refused
 
 MILESTONE = {"event_type": "demo_request", "score_threshold": 75}
 SEQUENCE = {
@@ -128,3 +128,67 @@ async def test_a_pattern_needs_nothing(acme: Org) -> None:
     assert made["conditions"] == [{"event_type": "page_view", "min_count": 3, "filters": []}]
     refused(await acme.http.post("/pattern-triggers", json={"window_seconds": -1}), 400)
     refused(await acme.http.post("/pattern-triggers", json={"conditions": [{"min_count": 1}]}), 400)
+
+
+async def fired(acme: Org, scoring: Scoring) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A milestone and a sequence that fired for ld_1, =ld_2 and, the sequence, for ld_3."""
+    await acme.rule("demo_request", 80)
+    milestone = await create(acme, "/triggers", MILESTONE, name="=Hot")
+    sequence = await create(acme, "/sequences", SEQUENCE, ordered=True)
+    for lead_id in ("ld_1", "=ld_2"):
+        await acme.ingest({"event_type": "demo_request", "lead_id": lead_id})
+        await scoring.finish()
+    for lead_id in ("ld_1", "=ld_2", "ld_3"):
+        await acme.ingest({"event_type": "Pricing", "lead_id": lead_id})
+        await acme.ingest({"event_type": "Demo Request", "lead_id": lead_id})
+        await scoring.finish()
+    return milestone, sequence
+
+
+async def test_what_fired_is_listed_and_exported(acme: Org, rival: Org, scoring: Scoring) -> None:
+    milestone, sequence = await fired(acme, scoring)
+    listed = (await acme.http.get("/milestone-events")).json()
+    assert [(each["lead_id"], each["score"], each["event_type"]) for each in listed] == [
+        ("=ld_2", 80, "demo_request"), ("ld_1", 80, "demo_request"),
+    ]  # fmt: skip
+    assert {each["trigger_id"] for each in listed} == {milestone["trigger_id"]}
+    assert {each["trigger_name"] for each in listed} == {"=Hot"}
+    paged = await acme.http.get("/milestone-events", params={"page": 2, "limit": 1})
+    assert paged.json() == listed[1:] and paged.headers["X-Total-Count"] == "2"
+    completed = (await acme.http.get("/sequence-events", params={"sequence_id": sequence["trigger_id"]})).json()
+    assert [each["lead_id"] for each in completed] == ["ld_3", "=ld_2", "ld_1"]
+    assert completed[0]["event_types"] == ["pricing", "demo_request"]
+    assert (await acme.http.get("/sequence-events", params={"trigger_id": "sq_none"})).json() == []
+    for path in ("/milestone-events/export", "/export/milestone-events"):
+        export = await acme.http.get(path)
+        assert export.headers["content-type"].startswith("text/csv")
+        header, first, *_ = export.text.splitlines()
+        assert header == "id,trigger_id,trigger_name,lead_id,score,event_type,fired_at"
+        assert ",'=Hot,'=ld_2,80,demo_request," in first
+    lines = (await acme.http.get("/sequence-events/export")).text.splitlines()
+    assert lines[0] == "id,sequence_id,sequence_name,lead_id,event_types,fired_at"
+    assert len(lines) == 4 and ",pricing|demo_request," in lines[1]
+    for path in ("/milestone-events", "/sequence-events", "/triggers", "/sequences"):
+        assert (await rival.http.get(path)).json() == []
+    refused(await rival.http.post(f"/triggers/{milestone['trigger_id']}/simulate", json={}), 404)
+
+
+async def test_a_simulation_tells_what_would_have_fired(acme: Org, scoring: Scoring) -> None:
+    milestone, sequence = await fired(acme, scoring)
+    before = (await acme.http.get("/milestone-events")).json()
+    for path, trigger, leads in (
+        ("/triggers", milestone, ["=ld_2", "ld_1"]), ("/sequences", sequence, ["=ld_2", "ld_1", "ld_3"]),
+    ):  # fmt: skip
+        place = f"{path}/{trigger['trigger_id']}"
+        await acme.http.put(place, json={"active": False})
+        found = (await acme.http.post(f"{place}/simulate", json={})).json()
+        assert (sorted(found["matched_leads"]), found["total_matches"], found["would_fire"]) == (
+            leads, len(leads), True,
+        )  # fmt: skip
+        assert found["message"] == f"Trigger would fire for {len(leads)} leads in the last 30 days"
+        one = (await acme.http.post(f"{place}/simulate", json={"lead_id": "ld_1", "days": 1})).json()
+        assert one["matched_leads"] == ["ld_1"]
+        refused(await acme.http.post(f"{place}/simulate", json={"days": 0}), 400)
+        refused(await acme.http.post(f"{place}/simulate", json={"lead_id": "nobody"}), 404)
+        refused(await acme.http.post(f"{path}/none/simulate", json={}), 404)
+    assert (await acme.http.get("/milestone-events")).json() == before
