@@ -55,6 +55,16 @@ class RateLimiter:
         return self.settings.rate_limit_mode != "off"
 
     @property
+    def by_address(self) -> bool:
+        """Whether requests are counted before their sender is known."""
+        return self.enabled and self.settings.rate_limit_key == "ip"
+
+    @property
+    def by_caller(self) -> bool:
+        """Whether requests are counted by their sender."""
+        return self.enabled and self.settings.rate_limit_key != "ip"
+
+    @property
     def block(self) -> int:
         """How many tokens are leased at once: those of a tenth of a second, but at most a tenth of a burst."""
         return max(1, min(int(self.settings.rate_limit_rps / 10), self.settings.rate_limit_burst // 10))
