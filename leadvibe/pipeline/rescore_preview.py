@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from leadvibe.pipeline.rescore import next_leads, replayed, stored_events
 from leadvibe.scoring.levels import level_of
@@ -17,7 +18,9 @@ from leadvibe.store.queue import AnyConnection
 @dataclass(slots=True)
 class RescorePreview:
     """Of all leads, `affected_leads` have events to score anew: their primary scores would rise, fall or stay, and
-    some leads would change level. `score_change`: all changes together. `seconds`: how long the look took."""
+    some leads would change level. `score_change`: all changes together. `milestones`: how many leads would come to
+    stand above the threshold of each active milestone trigger (a rescoring itself fires none). `seconds`: how long
+    the look took."""
 
     total_leads: int = 0
     affected_leads: int = 0
@@ -25,6 +28,7 @@ class RescorePreview:
     decreases: int = 0
     level_changes: int = 0
     score_change: int = 0
+    milestones: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
     @property
@@ -65,6 +69,7 @@ async def preview(database: Database, unit_id: str) -> RescorePreview:
                 found.decreases += new < old
                 found.level_changes += level_of(levels, old) != level_of(levels, new)
                 found.score_change += new - old
+                found.milestones.update(each.trigger_id for each in config.triggers.passed(old, new))
             after = leads[-1]
     found.seconds = time.monotonic() - began
     return found

@@ -21,6 +21,10 @@ class RescorePreview(BaseModel):
     estimatedUnchanged: int
     estimatedLevelChanges: int
     averageScoreChange: float = Field(description="Points by which a lead with events would change.")
+    milestoneTriggers: dict[str, int] = Field(
+        description="Milestone trigger to the number of leads that would come to stand above its threshold; a "
+        "rescoring fires none."
+    )
     executionTimeEstimate: str = Field(description="About how long a rescoring takes, such as ~2 minutes.")
 
 
@@ -35,6 +39,7 @@ async def _preview(context: Context, call: Call) -> RescorePreview:
         estimatedUnchanged=found.unchanged,
         estimatedLevelChanges=found.level_changes,
         averageScoreChange=found.average_change,
+        milestoneTriggers=dict(sorted(found.milestones.items())),
         executionTimeEstimate=f"~{minutes} minute{'' if minutes == 1 else 's'}",
     )
 

@@ -104,6 +104,12 @@ class ImportMutations:
         return Job.of(await imports.import_events_in_background(info.context, name, _opened(file), skip_triggers))
 
 
+@strawberry.type(description="Leads that would come to stand above the threshold of a milestone trigger.")
+class MilestoneCrossings:
+    trigger_id: strawberry.ID = strawberry.field(description="The trigger.")
+    leads: BigInt = strawberry.field(description="How many leads; a rescoring itself fires nothing.")
+
+
 @strawberry.type(description="What a rescoring would change.")
 class RescorePreview:
     total_leads: BigInt = strawberry.field(description="The unit's leads.")
@@ -113,6 +119,9 @@ class RescorePreview:
     unchanged: BigInt = strawberry.field(description="Leads with events whose primary score would stay.")
     level_changes: BigInt = strawberry.field(description="Leads that would change their engagement level.")
     average_change: float = strawberry.field(description="Points by which a lead with events would change.")
+    milestone_triggers: list[MilestoneCrossings] = strawberry.field(
+        description="The active milestone triggers that leads would cross."
+    )
 
 
 @strawberry.type
@@ -129,6 +138,10 @@ class RescoreQueries:
             unchanged=BigInt(found.unchanged),
             level_changes=BigInt(found.level_changes),
             average_change=found.average_change,
+            milestone_triggers=[
+                MilestoneCrossings(trigger_id=strawberry.ID(trigger_id), leads=BigInt(leads))
+                for trigger_id, leads in sorted(found.milestones.items())
+            ],
         )
 
 

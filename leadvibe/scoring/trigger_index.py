@@ -38,7 +38,7 @@ class Triggers:
     reach: dict[str, timedelta | None] = field(init=False, compare=False)
     filtered: frozenset[str] = field(init=False, compare=False)
     _reaching: dict[str | None, Thresholds] = field(init=False, compare=False)
-    _leaving: Thresholds = field(init=False, compare=False)
+    _all: Thresholds = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         closing: dict[str, list[Watcher]] = {}
@@ -55,7 +55,7 @@ class Triggers:
             "reach": reach,
             "filtered": frozenset(step.name for each in self.watchers for step in each.parts if step.filters),
             "_reaching": reaching,
-            "_leaving": Thresholds(self.milestones),
+            "_all": Thresholds(self.milestones),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -67,9 +67,13 @@ class Triggers:
         for key in (name, None):
             yield from self._reaching.get(key, _NONE).between(before, after)
 
+    def passed(self, before: int, after: int) -> Sequence[Milestone]:
+        """The milestones that a rise takes the score over, whatever they ask of its event."""
+        return self._all.between(before, after)
+
     def left(self, before: int, after: int) -> Sequence[Milestone]:
         """The milestones that the score falls below, whatever made it fall."""
-        return self._leaving.between(after, before)
+        return self._all.between(after, before)
 
 
 def _longer(one: timedelta | None, other: timedelta | None) -> timedelta | None:
