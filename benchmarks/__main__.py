@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from benchmarks import accepts, growth, latency, rescoring, scoring
+from benchmarks import accepts, growth, latency, rescoring, scoring, segments, triggers
 from benchmarks.report import Figure, note
 from benchmarks.server import bench_server
 
@@ -16,6 +16,8 @@ MEASURES = {
     "latency": latency.measure,
     "memory": scoring.measure_memory,
     "rescoring": rescoring.measure,
+    "segments": segments.measure,
+    "triggers": triggers.measure,
     "growth": growth.measure,
 }
 
