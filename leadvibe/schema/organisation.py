@@ -60,12 +60,12 @@ class OrganisationMutations:
     @field
     async def create_org_unit(self, info: Info, name: UnitName) -> UnitType | None:
         """Makes a unit; the caller becomes its Owner. For admins."""
-        return await org_units.create_org_unit(info.context, body_of(org_units.UnitName, _Given(name=name)))
+        return await org_units.create_org_unit(info.context, body_of(org_units.UnitName, {"name": name}))
 
     @field
     async def update_org_unit(self, info: Info, id: UnitId, name: UnitName) -> UnitType | None:
         """Renames a unit. For admins."""
-        return await org_units.update_org_unit(info.context, id, body_of(org_units.UnitName, _Given(name=name)))
+        return await org_units.update_org_unit(info.context, id, body_of(org_units.UnitName, {"name": name}))
 
     @field
     async def create_member(
@@ -108,7 +108,7 @@ class OrganisationMutations:
         self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role = "Viewer"
     ) -> strawberry.ID | None:
         """Makes a member one of the unit, or gives it another role there. For the unit's Owners and Operators."""
-        given = body_of(memberships.Assignment, _Given(org_member_id=org_member_id, role=role))
+        given = body_of(memberships.Assignment, {"org_member_id": org_member_id, "role": role})
         await memberships.assign_member(await _inside(info, unit_id), given)
         return org_member_id
 
@@ -117,7 +117,7 @@ class OrganisationMutations:
         self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role
     ) -> strawberry.ID | None:
         """Gives a member of the unit another role there. For the unit's Owners and Operators."""
-        given = body_of(memberships.RoleChange, _Given(role=role))
+        given = body_of(memberships.RoleChange, {"role": role})
         await memberships.change_unit_role(await _inside(info, unit_id), org_member_id, given)
         return org_member_id
 
@@ -126,10 +126,3 @@ class OrganisationMutations:
         """Ends a membership of the unit. For the unit's Owners and Operators."""
         await memberships.unassign_member(await _inside(info, unit_id), org_member_id)
         return org_member_id
-
-
-class _Given:
-    """Arguments, as `body_of` reads an input's fields."""
-
-    def __init__(self, **values: Any) -> None:
-        self.__dict__.update(values)
