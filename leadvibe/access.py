@@ -1,4 +1,5 @@
-"""What every request goes through: it gets an id, is counted, and leaves a line in the log."""
+"""What every request goes through: it gets an id, is counted, and leaves a line in the log and a note in the audit
+trail."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadvibe import logs, metrics
+from leadvibe.resolvers import requests
 
 _WELL_FORMED = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 # What comes thousands of times a second, or every few: a line only for who looks closer.
@@ -36,9 +38,13 @@ class Access:
             return await self.app(scope, receive, send)
         request_id = _request_id(scope)
         logs.begin_request(request_id.decode())
+        client = scope.get("client")
+        ip = client[0] if client else ""
         if scope["type"] == "websocket":
+            # Each of its operations leaves a note of its own.
+            requests.begin("POST", scope["path"], ip, is_socket=True)
             return await self.app(scope, receive, send)
-        began, status = time.monotonic(), 500
+        record, status = requests.begin(scope["method"], scope["path"], ip), 500
 
         async def counting(message: Message) -> None:
             nonlocal status
@@ -51,7 +57,9 @@ class Access:
         try:
             await self.app(scope, receive, counting)
         finally:
-            _tell(scope, status, began)
+            _tell(scope, status, record.began)
+            if record.caller is not None:
+                record.end(scope["app"].state.services.trail, record.caller, status)
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 
 from leadvibe import gauges, tracing
 from leadvibe.access import Access
-from leadvibe.auditing import Audited
 from leadvibe.browsers import for_browsers
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
@@ -35,7 +34,7 @@ class Server(Starlette):
     """Starlette inside what every request goes through, its last resort for crashes included."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return tracing.traced(Access(Audited(super().build_middleware_stack())))
+        return tracing.traced(Access(super().build_middleware_stack()))
 
 
 def create_app(settings: Settings) -> Starlette:

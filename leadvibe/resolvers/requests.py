@@ -28,11 +28,8 @@ class RequestRecord:
     fields: tuple[str, ...] = ()
     mutates: bool = False
 
-    def end(self, trail: AuditTrail, status: int) -> None:
-        """Leaves a note, unless nobody was authenticated."""
-        caller = self.caller
-        if caller is None:
-            return
+    def end(self, trail: AuditTrail, caller: Caller, status: int) -> None:
+        """Leaves a note; there is none of requests whose sender was not authenticated."""
         kind = Kind(
             caller.org_id,
             caller.active_unit,

@@ -36,7 +36,8 @@ class AuditedOperation(SchemaExtension):
                 yield
             finally:
                 self._describe(record)
-                record.end(self.execution_context.context.services.trail, 200)
+                if record.caller is not None:
+                    record.end(self.execution_context.context.services.trail, record.caller, 200)
         else:
             yield
             if record is not None:
