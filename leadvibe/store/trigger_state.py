@@ -93,7 +93,7 @@ async def load_fired(
         FROM unnest($2::text[], $3::text[], $4::text[]) AS p (lead_id, own_id, trigger_id) CROSS JOIN LATERAL (
             SELECT kind, occurred_at, seq, matched -> 'seqs' AS seqs FROM trigger_firings
             WHERE unit_id = $1 AND lead_id = p.own_id AND trigger_id = p.trigger_id
-            ORDER BY seq DESC LIMIT {_MOST_FIRINGS}
+            ORDER BY seq + 0 DESC LIMIT {_MOST_FIRINGS}  -- an index by seq would be read far beyond the lead
         ) f
         ORDER BY f.seq
         """,  # noqa: S608  (a constant)
