@@ -27,6 +27,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/account-levels"): {"json": {"name": "Below", "min_score": -9, "max_score": -1}},
     ("POST", "/decays"): {"json": {"inactive_for": 30, "unit": "days", "decrease": 25}},
     ("POST", "/surge-triggers"): {"json": {"window_seconds": 60, "threshold_count": 5, "emails": ["a@example.com"]}},
+    ("POST", "/triggers"): {"json": {"event_type": "demo", "score_threshold": 75}},
+    ("POST", "/sequences"): {
+        "json": {"event_types": ["a"], "window_seconds": 60, "window_unit": "hours", "webhook_url": "https://x.example"}
+    },
     ("POST", "/profile-scoring/rulesets"): {"json": {"name": "Fit"}},
     ("POST", "/account-scoring/rulesets"): {"json": {"name": "Fit"}},
     ("POST", "/profile-scoring/rulesets/{id}/rules"): {
