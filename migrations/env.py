@@ -4,7 +4,16 @@ from alembic import context
 from sqlalchemy import Connection, text
 from sqlmodel import SQLModel
 
-from leadvibe.store import access_tables, config_tables, delivery_tables, governance_tables, segment_tables, slack_tables, trigger_tables  # noqa: F401  (they fill the metadata, with tables)
+# These fill the metadata with their tables.
+from leadvibe.store import (  # noqa: F401
+    access_tables,
+    config_tables,
+    delivery_tables,
+    governance_tables,
+    segment_tables,
+    slack_tables,
+    trigger_tables,
+)
 
 
 def run(connection: Connection) -> None:

@@ -87,7 +87,7 @@ def table() -> dict[str, str]:
 
 def test_the_table_has_exactly_the_settings_with_their_defaults() -> None:
     defaults = {
-        f"LEADVIBE_{name.upper()}": "–" if field.default is None else f"`{field.default}`"
+        f"LEADVIBE_{name.upper()}": "–" if field.default in (None, "") else f"`{field.default}`"
         for name, field in Settings.model_fields.items()
     }
     assert table() == defaults

@@ -50,7 +50,14 @@ class GraphQLContext(Context):
         secure = connection.url.scheme == "https"
         credentials = Credentials.of(connection.scope["headers"])
         ip = connection.client.host if connection.client else ""
-        return cls(connection.app.state.services, credentials, ip, response=response, secure=secure, base_url=str(connection.base_url))
+        return cls(
+            connection.app.state.services,
+            credentials,
+            ip,
+            response=response,
+            secure=secure,
+            base_url=str(connection.base_url),
+        )
 
     def take_connection_params(self) -> None:
         """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""

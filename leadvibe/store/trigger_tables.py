@@ -113,7 +113,9 @@ class MessageTrigger(Trigger):
     email_preheader: str | None = Field(default=None, max_length=1000, description="Their preview text.")
     email_message: str | None = Field(default=None, max_length=_LONGEST_TEXT, description="Their text above the lead.")
     slack_target_kind: TargetKind | None = Field(default=None, sa_type=Text, description="channel or user.")
-    slack_target_id: str | None = Field(default=None, max_length=200, description="The Slack channel or user; `default`: the unit's default target.")
+    slack_target_id: str | None = Field(
+        default=None, max_length=200, description="The Slack channel or user; `default`: the unit's default target."
+    )
     teams_target_kind: TargetKind | None = Field(default=None, sa_type=Text, description="channel or user.")
     teams_target_id: str | None = Field(default=None, max_length=2000, description="The Teams channel or user.")
 

@@ -139,9 +139,8 @@ async def test_pages(acme: Org) -> None:
     segment_id = await segment(acme, about("a", "is_not_empty"))
     for i in range(5):
         await lead(acme, f"ld_{i}", a=i)
-    pages = [
-        (await acme.http.get(f"/segments/{segment_id}/leads", params={"page": page, "limit": 2})) for page in range(1, 5)
-    ]
+    url = f"/segments/{segment_id}/leads"
+    pages = [await acme.http.get(url, params={"page": page, "limit": 2}) for page in range(1, 5)]
     assert [[each["lead_id"] for each in page.json()] for page in pages] == [
         ["ld_0", "ld_1"],
         ["ld_2", "ld_3"],
