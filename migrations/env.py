@@ -10,6 +10,7 @@ from leadvibe.store import (  # noqa: F401
     config_tables,
     delivery_tables,
     governance_tables,
+    sample_tables,
     segment_tables,
     slack_tables,
     trigger_tables,

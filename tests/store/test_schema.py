@@ -15,6 +15,7 @@ import leadvibe.store.access_tables
 import leadvibe.store.config_tables
 import leadvibe.store.delivery_tables
 import leadvibe.store.governance_tables
+import leadvibe.store.sample_tables
 import leadvibe.store.segment_tables
 import leadvibe.store.slack_tables
 import leadvibe.store.trigger_tables  # noqa: F401
