@@ -80,7 +80,7 @@ def test_with_keys_set_none_is_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("keys", ["short", f"{NEW},x"])
+@pytest.mark.parametrize("keys", ["short", f"{NEW},x"], ids=["short", "second"])
 def test_a_bad_key_is_told_at_once_and_not_shown(tmp_path: Path, keys: str) -> None:
     with pytest.raises(ValueError, match="LEADVIBE_SECRET_KEYS") as raised:
         Vault.from_settings(settings(tmp_path, keys))

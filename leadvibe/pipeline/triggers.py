@@ -17,7 +17,6 @@ from leadvibe.pipeline.messages import EventRow
 from leadvibe.scoring.event_names import normal_name
 from leadvibe.scoring.levels import level_name
 from leadvibe.scoring.model import DECAY, Event, LeadState, Level, Outcome, UnitConfig
-from leadvibe.scoring.trigger_index import Triggers
 from leadvibe.scoring.trigger_walk import Arrival, Match, walk
 from leadvibe.scoring.triggers import Milestone, Seen
 from leadvibe.store import outbox, trigger_state
@@ -154,7 +153,7 @@ class Firings:
                 matched.setdefault(each.moment.lead_id, set()).add(each.trigger_id)
         for lead_id, trigger_ids in matched.items():
             # Once more: what a firing consumed is gone for the next.
-            some = Triggers(watchers=tuple(w for w in self.config.triggers.watchers if w.trigger_id in trigger_ids))
+            some = self.config.triggers.only(trigger_ids)
             followed = self.followed[lead_id]
             used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
             for match in walk(some, pasts[lead_id], followed.arrivals, used.__getitem__):

@@ -39,6 +39,7 @@ class Triggers:
     filtered: frozenset[str] = field(init=False, compare=False)
     _reaching: dict[str | None, Thresholds] = field(init=False, compare=False)
     _all: Thresholds = field(init=False, compare=False)
+    _by_id: dict[str, Watcher] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         closing: dict[str, list[Watcher]] = {}
@@ -56,11 +57,16 @@ class Triggers:
             "filtered": frozenset(step.name for each in self.watchers for step in each.parts if step.filters),
             "_reaching": reaching,
             "_all": Thresholds(self.milestones),
+            "_by_id": {each.trigger_id: each for each in self.watchers},
         }.items():
             object.__setattr__(self, name, value)
 
     def __bool__(self) -> bool:
         return bool(self.milestones or self.watchers)
+
+    def only(self, trigger_ids: Iterable[str]) -> Triggers:
+        """Some of the sequences and patterns by themselves."""
+        return Triggers(watchers=tuple(self._by_id[trigger_id] for trigger_id in sorted(trigger_ids)))
 
     def reached(self, name: str, before: int, after: int) -> Iterator[Milestone]:
         """The milestones that an event of this name takes the score over."""
