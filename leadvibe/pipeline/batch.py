@@ -8,25 +8,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from asyncpg import Record
-
 from leadvibe.ids import new_id
 from leadvibe.pipeline import accounts, fit
 from leadvibe.pipeline.channels import channel_of
+from leadvibe.pipeline.messages import EventRow
 from leadvibe.pipeline.segments import SegmentWatch
 from leadvibe.pipeline.surges import Surges
 from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.engine import apply
 from leadvibe.scoring.free_mail import company_domain
 from leadvibe.scoring.model import Event, UnitConfig
+from leadvibe.scoring.segments import SegmentPlan
 from leadvibe.scoring.velocity import neighbours
-from leadvibe.store import event_log, lead_state, usage
+from leadvibe.store import event_log, lead_state, queue
 from leadvibe.store.event_log import DayCount
 from leadvibe.store.fit_state import PROFILE
 from leadvibe.store.lead_state import AliasKey, BatchLead
 from leadvibe.store.queue import AnyConnection
 
-Row = Record
+Row = EventRow
 Name = TypeVar("Name", bound=str | None)
 
 
@@ -201,7 +201,6 @@ async def score_and_save(
     changed = [lead for lead in people.leads.values() if lead.changed]
     await lead_state.save_leads(connection, unit_id, changed, config.primary_ruleset_id, now)
     await event_log.count_events(connection, unit_id, aftermath.counts)
-    await usage.count(connection, unit_id, [row["received_at"] for row in rows])
     if aftermath.heard:
         await fit.take_in(connection, PROFILE, unit_id, config.profile, aftermath.heard, now)
     if people.new_aliases:
@@ -219,4 +218,27 @@ async def score_and_save(
         await event_log.mark_taken_back(connection, unit_id, taken)
     if segments is not None:
         await segments.save(connection, unit_id, people, aftermath, now)
+    return aftermath
+
+
+async def process(
+    connection: AnyConnection,
+    unit_id: str,
+    config: UnitConfig,
+    plan: SegmentPlan,
+    rows: Sequence[Row],
+    last_seq: int,
+    now: datetime,
+) -> Aftermath:
+    """Scores events as the next ones of a unit's log, and moves its lane on, in the transaction that holds it."""
+    people = await People.load(connection, unit_id, rows)
+    if config.filters:
+        await load_history(connection, unit_id, config, rows, people)
+    surges = await Surges.load(connection, unit_id, config, rows, people) if config.surge_triggers else None
+    firings = Firings(config, last_seq) if config.triggers else None
+    segments = SegmentWatch(plan, config, people) if plan else None
+    aftermath = await score_and_save(
+        connection, unit_id, config, rows, people, last_seq, now, surges, firings, segments
+    )
+    await queue.advance_lane(connection, unit_id, last_seq + len(rows), aftermath.new_leads)
     return aftermath

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from leadvibe.ids import new_id
 from leadvibe.pipeline.triggers import Firings
@@ -38,19 +38,35 @@ async def decay(database: Database, unit_id: str, now: datetime) -> int:
             if month_of(now) not in await existing_months(connection):
                 await make_partitions(connection, [month_of(now)])
             async with connection.transaction():
-                lane = await queue.lock_lane(connection, unit_id, wait=True)
-                decays = await _decays(connection, unit_id)
-                leads = await decay_state.inactive_leads(connection, unit_id, decays, now, after, _LEADS_AT_ONCE)
-                if lane is None or not leads:
-                    return events
-                config = await unit_config.load(connection, unit_id)
-                firings = Firings(config, lane.last_seq)
-                rows = _apply(unit_id, config, decays, leads, lane.last_seq, now, firings)
-                await _save(connection, unit_id, config, leads, rows, lane.last_seq, now)
-                told = await firings.save(connection, unit_id, now)
-            if told:
+                step = await decay_some(connection, unit_id, now, after)
+            if step is None:
+                return events
+            if step.told:
                 await outbox.wake(connection)
-        events, after = events + len(rows), leads[-1].lead.lead_id
+        events, after = events + step.events, step.last
+
+
+class Step(NamedTuple):
+    """So many DECAY events took the points off the leads up to `last`. `told`: whether messages of firings wait."""
+
+    events: int
+    last: str
+    told: bool
+
+
+async def decay_some(connection: AnyConnection, unit_id: str, now: datetime, after: str) -> Step | None:
+    """The same for some leads behind `after`, in the caller's transaction; None when nothing is due any more."""
+    lane = await queue.lock_lane(connection, unit_id, wait=True)
+    decays = await _decays(connection, unit_id)
+    leads = await decay_state.inactive_leads(connection, unit_id, decays, now, after, _LEADS_AT_ONCE)
+    if lane is None or not leads:
+        return None
+    config = await unit_config.load(connection, unit_id)
+    firings = Firings(config, lane.last_seq)
+    rows = _apply(unit_id, config, decays, leads, lane.last_seq, now, firings)
+    await _save(connection, unit_id, config, leads, rows, lane.last_seq, now)
+    told = await firings.save(connection, unit_id, now)
+    return Step(len(rows), leads[-1].lead.lead_id, told)
 
 
 async def _decays(connection: AnyConnection, unit_id: str) -> list[Decay]:

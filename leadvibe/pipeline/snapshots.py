@@ -12,6 +12,7 @@ async def take_snapshots(database: Database, now: datetime) -> str:
     """Takes each unit's snapshots and forgets the old ones; says how many."""
     taken = forgotten = 0
     for unit in await database.pool.fetch("SELECT unit_id FROM lanes"):
-        taken += await snapshots.take(database.pool, unit["unit_id"], now)
+        async with database.pool.acquire() as connection, connection.transaction():
+            taken += await snapshots.take(connection, unit["unit_id"], now)
         forgotten += await snapshots.forget(database.pool, unit["unit_id"], now)
     return f"{taken} scores had changed and are remembered; {forgotten} old snapshots are gone."

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from asyncpg import Record
-
 from leadvibe.pipeline.messages import EventRow, tell_surges
 from leadvibe.scoring.model import DECAY, NOTES, Event, LeadState, Outcome, UnitConfig
 from leadvibe.scoring.surge_detection import Activity, detect, forget, watched
@@ -33,7 +31,7 @@ class Surges:
 
     @classmethod
     async def load(
-        cls, connection: AnyConnection, unit_id: str, config: UnitConfig, rows: Sequence[Record], people: People
+        cls, connection: AnyConnection, unit_id: str, config: UnitConfig, rows: Sequence[EventRow], people: People
     ) -> Surges:
         """With the part of the leads' past that the triggers look at."""
         triggers = config.surge_triggers
@@ -50,7 +48,7 @@ class Surges:
                 activity[lead_id].detected[trigger_id] = at
         return cls(config, activity)
 
-    def see(self, lead_id: str, state: LeadState, event: Event, outcome: Outcome, row: Record, channel: str) -> None:
+    def see(self, lead_id: str, state: LeadState, event: Event, outcome: Outcome, row: EventRow, channel: str) -> None:
         """Takes in a scored event. It sets nothing off when its type may only be scored (scope `decide`), or
         when it is imported without triggers."""
         activity = self.activity.setdefault(lead_id, Activity())

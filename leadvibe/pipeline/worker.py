@@ -16,13 +16,9 @@ from cachetools import LRUCache
 
 from leadvibe import metrics, tracing
 from leadvibe.pipeline import batch
-from leadvibe.pipeline.batch import People
-from leadvibe.pipeline.segments import SegmentWatch
-from leadvibe.pipeline.surges import Surges
-from leadvibe.pipeline.triggers import Firings
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.scoring.segments import SegmentPlan
-from leadvibe.store import outbox, queue, segment_config, unit_config
+from leadvibe.store import outbox, queue, segment_config, unit_config, usage
 from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.event_log import name_event_types
 from leadvibe.store.partitions import Month, existing_months, make_partitions, month_of
@@ -190,23 +186,12 @@ class Worker:
     ) -> BatchResult:
         now = datetime.now(UTC)
         known = await self._remember(connection, unit_id, lane.config_version)
-        people = await People.load(connection, unit_id, rows)
-        if known.config.filters:
-            await batch.load_history(connection, unit_id, known.config, rows, people)
-        surges = None
-        if known.config.surge_triggers:
-            surges = await Surges.load(connection, unit_id, known.config, rows, people)
-        firings = Firings(known.config, lane.last_seq) if known.config.triggers else None
-        segments = SegmentWatch(known.segments, known.config, people) if known.segments else None
-        scored = await batch.score_and_save(
-            connection, unit_id, known.config, rows, people, lane.last_seq, now, surges, firings, segments
-        )
+        scored = await batch.process(connection, unit_id, known.config, known.segments, rows, lane.last_seq, now)
+        await usage.count(connection, unit_id, [row["received_at"] for row in rows])
         if new := scored.event_types - known.event_types:
             await name_event_types(connection, unit_id, list(new), now)
             known.event_types |= new
-        to_seq = lane.last_seq + len(rows)
-        await queue.advance_lane(connection, unit_id, to_seq, scored.new_leads)
-        return BatchResult(lane.last_seq + 1, to_seq, scored.told)
+        return BatchResult(lane.last_seq + 1, lane.last_seq + len(rows), scored.told)
 
     async def _remember(self, connection: AnyConnection, unit_id: str, version: int) -> _Known:
         """The unit's configuration; read anew when the lane says that it changed."""

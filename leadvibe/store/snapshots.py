@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.store.queue import AnyConnection
 from leadvibe.store.tables import ScoreSnapshot
 
 # The reference's documentation: snapshots are kept for 90 days.
@@ -54,18 +55,18 @@ _FORGET = """
 """
 
 
-async def take(pool: Pool[Record], unit_id: str, now: datetime) -> int:
+async def take(connection: AnyConnection, unit_id: str, now: datetime) -> int:
     """Writes the scores of the unit's leads that differ from their latest snapshot, none twice in a clock
-    hour; the number written. One transaction: what is looked at next time depends on the whole being there."""
+    hour; the number written. In the caller's transaction: what is looked at next time depends on the whole being
+    there."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     taken, after = 0, ""
-    async with pool.acquire() as connection, connection.transaction():
-        last = await connection.fetchval("SELECT max(snapshot_at) FROM score_snapshots WHERE unit_id = $1", unit_id)
-        since = _LONG_AGO if last is None else last - _OVERLAP
-        while rows := await connection.fetch(_CHANGED, unit_id, after, since, _LEADS_AT_ONCE):
-            lead_ids = [row["lead_id"] for row in rows]
-            taken += _count(await connection.execute(_TAKE, unit_id, now, lead_ids, hour))
-            after = lead_ids[-1]
+    last = await connection.fetchval("SELECT max(snapshot_at) FROM score_snapshots WHERE unit_id = $1", unit_id)
+    since = _LONG_AGO if last is None else last - _OVERLAP
+    while rows := await connection.fetch(_CHANGED, unit_id, after, since, _LEADS_AT_ONCE):
+        lead_ids = [row["lead_id"] for row in rows]
+        taken += _count(await connection.execute(_TAKE, unit_id, now, lead_ids, hour))
+        after = lead_ids[-1]
     return taken
 
 
