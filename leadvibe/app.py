@@ -24,6 +24,7 @@ from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.context import Services
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.rest_compat.codec import on_api_error, on_crash, on_http_error
+from leadvibe.rest_compat.docs import docs_routes
 from leadvibe.rest_compat.routes import ROUTES
 from leadvibe.rest_compat.table import RestRoutes
 from leadvibe.schema.app import graphql_routes
@@ -40,7 +41,7 @@ class Server(Starlette):
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
     return Server(
-        routes=[RestRoutes(ROUTES), *graphql_routes()],
+        routes=[RestRoutes(ROUTES), *docs_routes(), *graphql_routes()],
         middleware=for_browsers(settings),
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),

@@ -24,7 +24,7 @@ _HOME_PAGE = """<!doctype html>
 <p>This server scores leads. It speaks GraphQL first, and REST beside it.</p>
 <ul>
 <li><a href="/graphql">GraphiQL</a>, to ask and to subscribe</li>
-<li><a href="/openapi.json">OpenAPI document</a> of the REST paths</li>
+<li><a href="/docs">The REST paths</a>, and their <a href="/openapi.json">OpenAPI document</a></li>
 <li><a href="/readyz">Readiness</a> and <a href="/metrics">metrics</a></li>
 </ul></html>
 """
@@ -65,12 +65,12 @@ async def _metrics(context: Context, call: Call) -> Response:
 
 
 ROUTES = [
-    Route(method="GET", path="/", summary="Root", tag="Root", run=_root, auth=(), returns=Ok),
-    Route(method="GET", path="/home", summary="Home", tag="Home", run=_home, auth=(), returns=Home),
+    Route(method="GET", path="/", summary="Root", tag="Root", run=_root, auth=(), returns=Ok, page=True),
+    Route(method="GET", path="/home", summary="Home", tag="Home", run=_home, auth=(), returns=Home, page=True),
     Route(method="GET", path="/livez", summary="The process is alive", tag="Root", run=_alive, auth=(), returns=Ok),
     Route(
         method="GET", path="/readyz", summary="Database, queue and workers are fine", tag="Root", run=_ready,
-        auth=(), returns=Readiness, errors=(503,),
+        auth=(), returns=Readiness, also=(503,),
     ),
     Route(
         method="GET", path="/metrics", summary="Prometheus metrics", tag="Root", run=_metrics, auth=(),

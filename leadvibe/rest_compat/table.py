@@ -43,8 +43,8 @@ class Route:
     `returns` is the type of that value; `accepts` are request bodies (media type → type) that `run`
     reads by itself, where `body` would be read for it. With `auth`, a request without valid credentials
     is refused before its body is read, unless `run` verifies them itself; with `in_unit`, `run` works in the
-    unit that this parameter of the path names, whatever the caller's active one is. The OpenAPI document is made
-    from all this.
+    unit that this parameter of the path names, whatever the caller's active one is. `also` are further statuses with
+    the same body; with `page`, a browser gets HTML instead. The OpenAPI document is made from all this.
     """
 
     method: str
@@ -62,6 +62,8 @@ class Route:
     accepts: dict[str, Any] = field(default_factory=dict)
     returns: Any = None
     media_type: str = "application/json"
+    also: tuple[int, ...] = ()
+    page: bool = False
     errors: tuple[int, ...] = ()
 
     @property
