@@ -59,7 +59,7 @@ def _triggers(own: dict[str, str]) -> list[Any]:
             )
         )  # fmt: skip
     for number in range(_PATTERNS):
-        conditions = [PatternCondition(event_type=draw.choice(types), min_count=draw.randrange(2, 6))]
+        conditions = [PatternCondition(event_type=draw.choice(types), min_count=draw.randrange(8, 30))]
         window = draw.choice((3600, 86_400))
         rows.append(
             PatternTrigger(

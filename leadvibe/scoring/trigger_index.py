@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from leadvibe.scoring.triggers import Milestone, Pattern, SequenceOf
+from leadvibe.scoring.triggers import History, Milestone, Pattern, Seen, SequenceOf
 
 Watcher = SequenceOf | Pattern
 
@@ -24,7 +24,22 @@ class Thresholds:
         return self._milestones[bisect_right(self._thresholds, low) : bisect_right(self._thresholds, high)]
 
 
-_NONE = Thresholds(())
+_NO_THRESHOLDS = Thresholds(())
+
+
+class Closers:
+    """Sequences and patterns that an event of one name may complete, by how many such events they need."""
+
+    def __init__(self, name: str, watchers: Iterable[Watcher]) -> None:
+        self._watchers = sorted(watchers, key=lambda each: each.needs[name])
+        self._needs = [each.needs[name] for each in self._watchers]
+
+    def with_events(self, count: int) -> Sequence[Watcher]:
+        """Those for which so many events of the name may do."""
+        return self._watchers[: bisect_right(self._needs, count)]
+
+
+_NO_CLOSERS = Closers("", ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +49,7 @@ class Triggers:
 
     milestones: tuple[Milestone, ...] = ()
     watchers: tuple[Watcher, ...] = ()
-    closing: dict[str, tuple[Watcher, ...]] = field(init=False, compare=False)
+    closing: dict[str, Closers] = field(init=False, compare=False)
     reach: dict[str, timedelta | None] = field(init=False, compare=False)
     filtered: frozenset[str] = field(init=False, compare=False)
     _reaching: dict[str | None, Thresholds] = field(init=False, compare=False)
@@ -52,7 +67,7 @@ class Triggers:
         names = {each.name for each in self.milestones}
         reaching = {name: Thresholds(each for each in self.milestones if each.name == name) for name in names}
         for name, value in {
-            "closing": {name: tuple(of) for name, of in closing.items()},
+            "closing": {name: Closers(name, of) for name, of in closing.items()},
             "reach": reach,
             "filtered": frozenset(step.name for each in self.watchers for step in each.parts if step.filters),
             "_reaching": reaching,
@@ -68,10 +83,17 @@ class Triggers:
         """Some of the sequences and patterns by themselves."""
         return Triggers(watchers=tuple(self._by_id[trigger_id] for trigger_id in sorted(trigger_ids)))
 
+    def completed_by(self, event: Seen, history: History) -> Iterator[Watcher]:
+        """The sequences and patterns that the event, which is in the history, may complete: there are enough
+        events of every name, whenever they were."""
+        for watcher in self.closing.get(event.name, _NO_CLOSERS).with_events(len(history[event.name])):
+            if all(len(history.get(name, ())) >= least for name, least in watcher.needs.items()):
+                yield watcher
+
     def reached(self, name: str, before: int, after: int) -> Iterator[Milestone]:
         """The milestones that an event of this name takes the score over."""
         for key in (name, None):
-            yield from self._reaching.get(key, _NONE).between(before, after)
+            yield from self._reaching.get(key, _NO_THRESHOLDS).between(before, after)
 
     def passed(self, before: int, after: int) -> Sequence[Milestone]:
         """The milestones that a rise takes the score over, whatever they ask of its event."""

@@ -50,7 +50,7 @@ def walk(
         history.take(event)
         if silent:
             continue
-        for watcher in triggers.closing.get(event.name, ()):
+        for watcher in triggers.completed_by(event, history.events):
             match = _match(watcher, history, event, used)
             if match is not None:
                 yield match
@@ -58,8 +58,6 @@ def walk(
 
 def _match(watcher: Watcher, history: Past, event: Seen, used: Used) -> Match | None:
     if isinstance(watcher, SequenceOf):
-        if not watcher.needs.keys() <= history.events.keys():
-            return None
         chosen = completion(watcher, history.events, event, used(watcher.trigger_id))
         if chosen is None:
             return None

@@ -90,7 +90,7 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class SequenceOf:
-    """All steps within `window`, in their order or in any."""
+    """All steps within `window`, in their order or in any. `needs`: how many events of each name that takes."""
 
     trigger_id: str
     steps: tuple[Step, ...]
@@ -123,12 +123,20 @@ class SequenceOf:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Each step as often as its number says within `window` (None: ever)."""
+    """Each step as often as its number says within `window` (None: ever). `needs`: how many events of each name
+    that takes at least."""
 
     trigger_id: str
     conditions: tuple[tuple[Step, int], ...]
     window: timedelta | None = None
     gate: Gate = Gate(once=False)
+    needs: dict[str, int] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        needs: dict[str, int] = {}
+        for step, least in self.conditions:
+            needs[step.name] = max(least, needs.get(step.name, 0))
+        object.__setattr__(self, "needs", needs)
 
     @property
     def parts(self) -> Sequence[Step]:
@@ -136,7 +144,7 @@ class Pattern:
 
     @property
     def names(self) -> Collection[str]:
-        return {step.name for step, _ in self.conditions}
+        return self.needs.keys()
 
     @property
     def reach(self) -> timedelta | None:
@@ -263,8 +271,6 @@ def _counts(pattern: Pattern, history: History, event: Seen) -> dict[str, int] |
     """The numbers of events up to this one; None when a condition is not met."""
     counts: dict[str, int] = {}
     for step, least in pattern.conditions:
-        if len(history.get(step.name, ())) < least:
-            return None  # the common case, without a look at times
         events = _within(history, step.name, event, pattern.window)
         count = sum(map(step.takes, events)) if step.filters else len(events)
         if count < least:

@@ -84,7 +84,14 @@ async def fired(unit: Unit) -> list[tuple[str, str, int]]:
 
 
 async def delivered(unit: Unit) -> list[dict[str, Any]]:
-    return [dict(row) for row in await unit.rows("SELECT * FROM deliveries WHERE unit_id = $1 ORDER BY delivery_id")]
+    """In the order of the events that made them."""
+    rows = await unit.rows(
+        """
+        SELECT d.* FROM deliveries d LEFT JOIN trigger_firings f ON f.unit_id = $1 AND f.firing_id = d.firing_id
+        WHERE d.unit_id = $1 ORDER BY f.seq, d.delivery_id
+        """
+    )
+    return [dict(row) for row in rows]
 
 
 async def test_a_milestone_tells_what_made_it(database: Database) -> None:
