@@ -6,7 +6,7 @@ import argparse
 
 import uvloop
 
-from benchmarks import accepts, growth, latency, rescoring, scoring, segments, triggers
+from benchmarks import accepts, growth, latency, rescoring, scoring, watchers
 from benchmarks.report import Figure, note
 from benchmarks.server import bench_server
 
@@ -16,8 +16,7 @@ MEASURES = {
     "latency": latency.measure,
     "memory": scoring.measure_memory,
     "rescoring": rescoring.measure,
-    "segments": segments.measure,
-    "triggers": triggers.measure,
+    "watchers": watchers.measure,
     "growth": growth.measure,
 }
 

@@ -47,13 +47,14 @@ async def bench_server() -> AsyncIterator[Bench]:
         try:
             authenticator = Authenticator(database, await Tokens.from_settings(Settings(), database))
             owner = await bootstrap(authenticator, "Bench", "bench@leadvibe.example", new_id("pw"))
-            await _configure(database, owner)
+            await configure(database, owner)
             yield Bench(url, database, owner)
         finally:
             await database.close()
 
 
-async def _configure(database: Database, owner: Bootstrapped) -> None:
+async def configure(database: Database, owner: Bootstrapped) -> None:
+    """Two rulesets with eight rules each."""
     async with database.session() as session, session.begin():
         for number, name in enumerate(_RULESETS):
             ids = {"unit_id": owner.unit_id, "org_id": owner.org_id, "ruleset_id": f"rs_{number}"}
