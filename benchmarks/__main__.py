@@ -6,12 +6,13 @@ import argparse
 
 import uvloop
 
-from benchmarks import accepts, growth, latency, rescoring, scoring, watchers
+from benchmarks import accepts, graphql, growth, latency, rescoring, scoring, watchers
 from benchmarks.report import Figure, note
 from benchmarks.server import bench_server
 
 MEASURES = {
     "accepts": accepts.measure,
+    "graphql": graphql.measure,
     "scoring": scoring.measure,
     "latency": latency.measure,
     "memory": scoring.measure_memory,

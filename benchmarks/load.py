@@ -70,13 +70,15 @@ def post(path: str, body: bytes, authorization: str) -> bytes:
     return head.encode() + body
 
 
-async def saturate(port: int, requests: Callable[[], Iterator[bytes]], seconds: float, connections: int = 256) -> Load:
-    """Keeps `connections` requests in flight for `seconds`; counts the 202 answers."""
+async def saturate(
+    port: int, requests: Callable[[], Iterator[bytes]], seconds: float, connections: int = 256, status: int = 202
+) -> Load:
+    """Keeps `connections` requests in flight for `seconds`; counts the answers with this status."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
-    source = requests()
+    source, expected = requests(), b"HTTP/1.1 %d" % status
     opened = [
-        await loop.create_connection(lambda: _Connection(source, started + seconds, b"HTTP/1.1 202"), "127.0.0.1", port)
+        await loop.create_connection(lambda: _Connection(source, started + seconds, expected), "127.0.0.1", port)
         for _ in range(connections)
     ]
     protocols = [protocol for _, protocol in opened]

@@ -24,15 +24,16 @@ from graphql import (
     get_nullable_type,
     is_leaf_type,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+
+from leadvibe.schema.executor import ProjectingExecutor
 
 # What turns the pushed object into the value of one response key.
 _Reader = Callable[[Any], Any]
 
 
-class PushingExecutor(StrawberryGraphQLCoreExecutionContext):
-    """graphql-core's executor with a short way for flat subscriptions."""
+class PushingExecutor(ProjectingExecutor):
+    """The executor with a short way for flat subscriptions."""
 
     _readers: tuple[str, dict[str, _Reader]] | None = None
 

@@ -20,6 +20,7 @@ from leadvibe.schema.auditing import AuditedOperation
 from leadvibe.schema.backfill import BackfillMutations
 from leadvibe.schema.context import OperationContext
 from leadvibe.schema.deliveries import DeliveryMutations, DeliveryQueries
+from leadvibe.schema.documents import DocumentCache
 from leadvibe.schema.errors import ContractErrors
 from leadvibe.schema.event_deletion import EventDeletionQueries, EventDeletions
 from leadvibe.schema.event_reads import EventReads
@@ -115,6 +116,7 @@ SCHEMA = _Schema(
         OperationContext,
         ContractErrors,
         AuditedOperation,
+        DocumentCache,
         lambda: QueryDepthLimiter(max_depth=_MOST_DEPTH),
         lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
         lambda: MaxAliasesLimiter(max_alias_count=_MOST_ALIASES),
