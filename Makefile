@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CLIENTS := tests/clients/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint bench lock
@@ -24,8 +25,11 @@ $(READY): requirements.txt
 run: $(READY) ## Run the server with its own database
 	$(BIN)/leadvibe serve
 
-test: $(READY) ## Run all tests
+test: $(READY) $(CLIENTS) ## Run all tests; those of JavaScript clients only where Node is
 	$(BIN)/python -m pytest
+
+$(CLIENTS): tests/clients/package-lock.json
+	-@command -v npm >/dev/null || exit 0; cd tests/clients && npm ci --no-audit --no-fund --loglevel=error
 
 lint: $(READY) ## Check style, types and imports
 	$(BIN)/ruff check .

@@ -8,9 +8,12 @@ from importlib.resources import files
 from importlib.util import find_spec
 from json import JSONDecodeError
 from pathlib import Path
+from typing import Any
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -21,10 +24,16 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.parse_content_type import parse_content_type
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
-from leadvibe.errors import ApiError, too_large, unauthorized
+from leadvibe.errors import ApiError, bad_request, too_large, unauthorized
+from leadvibe.schema import http
 from leadvibe.schema.context import GraphQLContext
 from leadvibe.schema.root import SCHEMA
 from leadvibe.schema.sockets import SocketHandler
@@ -35,7 +44,7 @@ _INIT_SECONDS = 10
 
 
 class Door(GraphQL[GraphQLContext, None]):
-    """Strawberry's ASGI application with this server's credentials, error body and GraphiQL page."""
+    """Strawberry's ASGI application with this server's credentials, GraphiQL page, and the rules of `http.py`."""
 
     graphql_transport_ws_handler_class = SocketHandler
 
@@ -44,16 +53,105 @@ class Door(GraphQL[GraphQLContext, None]):
             return await super().__call__(scope, receive, send)
         try:
             response = await self.run(await _request(scope, receive))
-        except HTTPException as error:
-            body = ApiError(error.status_code, "invalid_request", error.reason).body()
-            response = Response(orjson.dumps(body), error.status_code, media_type="application/json")
+        except ApiError as error:
+            response = http.refusal(error, http.negotiated(Headers(scope=scope).get("accept")))
         await response(scope, receive, send)
+
+    def is_request_allowed(self, request: BaseRequestProtocol) -> bool:
+        if request.method not in ("GET", "POST"):
+            raise ApiError(405, "method_not_allowed", f"{request.method} is not possible here.")
+        return True
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        """For a browser that was sent here; whoever takes just anything is a program that forgot its query."""
+        asks = request.query_params.keys() & {"query", "documentId", "extensions"}
+        return request.method == "GET" and not asks and "text/html" in request.headers.get("accept", "")
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        media_type = http.negotiated(request.headers.get("accept"))
+        if media_type is None:
+            raise http.not_acceptable()
+        parameters = http.check_parameters(await self._parameters(request))
+        if parameters.get("query") is None:
+            raise bad_request("The request has no `query`.", query="is missing")
+        return GraphQLRequestData(
+            query=parameters["query"],
+            variables=parameters.get("variables"),
+            operation_name=parameters.get("operationName"),
+            extensions=parameters.get("extensions"),
+            protocol="sse" if media_type == http.EVENTS else "http",
+        )
+
+    async def _parameters(self, request: AsyncHTTPRequestAdapter) -> Any:
+        if request.method == "GET":
+            return http.of_query_string(request.query_params)
+        content_type, params = parse_content_type(request.content_type or "")
+        if content_type == "multipart/form-data":
+            return await self.parse_multipart(request)
+        http.check_json_type(content_type, params)
+        return http.parsed(await request.get_body())
 
     async def parse_multipart(self, request: AsyncHTTPRequestAdapter) -> dict[str, str]:
         try:
             return await super().parse_multipart(request)
-        except (TypeError, ValueError, LookupError, AttributeError, MultiPartException, StarletteHTTPException):
-            raise HTTPException(400, "The form is not a GraphQL multipart request.") from None
+        except (
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            HTTPException,
+            MultiPartException,
+            StarletteHTTPException,
+        ):
+            raise bad_request("The form is not a GraphQL multipart request.") from None
+
+    async def execute_operation(
+        self,
+        request: Request,
+        request_adapter: AsyncHTTPRequestAdapter,
+        request_data: Any,
+        context: GraphQLContext,
+        root_value: None,
+        sub_response: Response,
+    ) -> Any:
+        streamed = request_data.protocol == "sse"
+        allowed = http.allowed_operations(request_adapter.method, http.EVENTS if streamed else http.JSON)
+        execute = self.schema.stream if streamed else self.schema.execute
+        try:
+            return await execute(
+                request_data.query,
+                variable_values=request_data.variables,
+                context_value=context,
+                operation_name=request_data.operation_name,
+                operation_extensions=request_data.extensions,
+                allowed_operation_types=allowed,
+            )
+        except InvalidOperationTypeError as error:
+            raise http.refused(error.operation_type) from None
+        except CannotGetOperationTypeError as error:
+            told = GraphQLError(error.as_http_error_reason(), extensions={"code": "invalid_query"})
+            return PreExecutionError(data=None, errors=[told])
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        answer = process_result(result)
+        if result.data is None and result.errors and not any(error.path for error in result.errors):
+            del answer["data"]  # nothing was executed
+        return answer
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        response = await super().get_sub_response(request)
+        response.media_type = http.negotiated(request.headers.get("accept")) or http.JSON
+        return response
+
+    def create_response(self, response_data: Any, sub_response: Response) -> Response:
+        media_type = str(sub_response.media_type)
+        status = http.status_of(response_data, media_type)
+        response = Response(self.encode_json(response_data), status, media_type=http.with_charset(media_type))
+        response.headers.raw.extend(sub_response.headers.raw)
+        return response
+
+    def is_websocket_origin_allowed(self, request: WebSocket, origin: str) -> bool:
+        return True  # `browsers.ForeignPages` has decided
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> GraphQLContext:
         return GraphQLContext.of(request, response if isinstance(response, Response) else None)

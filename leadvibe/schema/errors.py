@@ -46,7 +46,7 @@ def shown(error: GraphQLError) -> GraphQLError:
     if _is_about_nul(cause):
         cause = bad_request("A text has a NUL character, which nothing stored here has.")
     if isinstance(cause, ApiError):
-        return _rewritten(error, cause.message, _extensions(cause))
+        return _rewritten(error, cause.message, extensions_of(cause))
     if cause is None or isinstance(cause, GraphQLError):
         # The document is not of this schema, or a value is not of its type.
         return _rewritten(error, error.message, {"code": "invalid_query"})
@@ -63,7 +63,8 @@ def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) ->
     return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
 
 
-def _extensions(error: ApiError) -> dict[str, Any]:
+def extensions_of(error: ApiError) -> dict[str, Any]:
+    """The contract's code and details, for an error's `extensions`."""
     extensions: dict[str, Any] = {"code": error.code}
     if error.details:
         extensions["details"] = problems(error)

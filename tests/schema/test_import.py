@@ -87,7 +87,7 @@ async def test_progress_of_an_unknown_job_is_refused(server: Server, acme: Boots
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": ""}])
 async def test_an_upload_needs_credentials_in_a_header(server: Server, headers: dict[str, str]) -> None:
     response = await send(server, headers)
-    assert (response.status_code, response.json()["code"]) == (401, "unauthorized")
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (401, "unauthorized")
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ async def test_a_form_that_is_no_request_is_refused(
     server: Server, acme: Bootstrapped, operations: Any, map_: Any
 ) -> None:
     response = await send(server, bearer(acme), operations=operations, map_=map_)
-    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "invalid_request")
 
 
 async def test_a_body_that_is_no_form_is_refused(server: Server, acme: Bootstrapped) -> None:
     for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
         response = await server.http.post("/graphql", content=b"--y", headers=bearer(acme) | {"Content-Type": kind})
-        assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+        assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "invalid_request")
 
 
 async def test_a_file_must_be_a_file(server: Server, acme: Bootstrapped) -> None:
