@@ -59,27 +59,30 @@ async def load(connection: AnyConnection, unit_id: str, lead_ids: Collection[str
 
 
 async def apply(connection: AnyConnection, unit_id: str, changes: Collection[Change], now: datetime) -> None:
-    """Writes members, and notes that they entered or left."""
+    """Writes members, and notes that they entered or left. A change that is there already is none: a lead that was
+    deleted and has come anew may still be kept as a member."""
     if not changes:
         return
     ordered = sorted(changes)
     entered = [each for each in ordered if each.entered]
     left = [each for each in ordered if not each.entered]
-    await connection.execute(
+    inserted = await connection.fetch(
         """
         INSERT INTO segment_members AS m (unit_id, segment_id, lead_id, entered_at)
         SELECT $1, t.segment_id, t.lead_id, $4 FROM unnest($2::text[], $3::text[]) AS t (segment_id, lead_id)
         ON CONFLICT (unit_id, segment_id, lead_id) DO NOTHING
+        RETURNING m.segment_id, m.lead_id, true AS entered
         """,
         unit_id,
         [each.segment_id for each in entered],
         [each.lead_id for each in entered],
         now,
     )
-    await connection.execute(
+    removed = await connection.fetch(
         """
         DELETE FROM segment_members m USING unnest($2::text[], $3::text[]) AS t (segment_id, lead_id)
         WHERE m.unit_id = $1 AND m.segment_id = t.segment_id AND m.lead_id = t.lead_id
+        RETURNING m.segment_id, m.lead_id, false AS entered
         """,
         unit_id,
         [each.segment_id for each in left],
@@ -91,7 +94,7 @@ async def apply(connection: AnyConnection, unit_id: str, changes: Collection[Cha
     await connection.copy_records_to_table(
         "segment_changes",
         columns=("unit_id", "seq", "segment_id", "lead_id", "entered", "changed_at"),
-        records=[(unit_id, seq, *each, now) for seq, each in enumerate(ordered, (last or 0) + 1)],
+        records=[(unit_id, seq, *each, now) for seq, each in enumerate([*inserted, *removed], (last or 0) + 1)],
     )
 
 
