@@ -49,6 +49,7 @@ async def forget_changes(database: Database, now: datetime) -> str:
 
 async def _step(database: Database, unit_id: str) -> int:
     """Looks at some leads; how many, 0 when nothing is left to do."""
+    now = datetime.now(UTC)
     async with database.pool.acquire() as connection, connection.transaction():
         if await queue.lock_lane(connection, unit_id, wait=True) is None:
             return 0
@@ -56,18 +57,29 @@ async def _step(database: Database, unit_id: str) -> int:
         await segment_work.begin(connection, unit_id, plan)
         due = await segment_work.next_due(connection, unit_id)
         if due is None:
-            touched = await segment_members.claim_touched(connection, unit_id, _LEADS_AT_ONCE)
-            await _look_at(connection, unit_id, plan, touched, {each.segment_id for each in plan.segments})
-            return len(touched)
+            return await look_at_touched(connection, unit_id, plan, now)
         leads = await segment_work.next_leads(connection, unit_id, due.after, _LEADS_AT_ONCE)
-        await _look_at(connection, unit_id, plan, leads, set(due.segment_ids))
+        await _look_at(connection, unit_id, plan, leads, set(due.segment_ids), now)
         last = leads[-1] if len(leads) == _LEADS_AT_ONCE else None
         await segment_work.advance(connection, unit_id, due.segment_ids, last)
         return max(len(leads), 1)
 
 
+async def look_at_touched(connection: AnyConnection, unit_id: str, plan: SegmentPlan, now: datetime) -> int:
+    """Looks at some of the leads that changed outside the scoring of events, in the caller's transaction, which
+    holds the unit's lane; how many."""
+    touched = await segment_members.claim_touched(connection, unit_id, _LEADS_AT_ONCE)
+    await _look_at(connection, unit_id, plan, touched, {each.segment_id for each in plan.segments}, now)
+    return len(touched)
+
+
 async def _look_at(
-    connection: AnyConnection, unit_id: str, plan: SegmentPlan, lead_ids: Sequence[str], segment_ids: Collection[str]
+    connection: AnyConnection,
+    unit_id: str,
+    plan: SegmentPlan,
+    lead_ids: Sequence[str],
+    segment_ids: Collection[str],
+    now: datetime,
 ) -> None:
     """Decides anew, from all that is stored, which of these segments these leads belong to."""
     if not lead_ids:
@@ -80,4 +92,4 @@ async def _look_at(
         belongs = plan.all_of(person, segment_ids)
         changes += [Change(each, lead_id, True) for each in belongs - kept]
         changes += [Change(each, lead_id, False) for each in kept.intersection(segment_ids) - belongs]
-    await segment_members.apply(connection, unit_id, changes, datetime.now(UTC))
+    await segment_members.apply(connection, unit_id, changes, now)

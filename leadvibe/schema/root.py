@@ -34,6 +34,7 @@ from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.merging import MergeMutations, MergeQueries
 from leadvibe.schema.organisation import OrganisationMutations, OrganisationQueries
 from leadvibe.schema.pushing import PushingExecutor
+from leadvibe.schema.sample_data import SampleDataMutations
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
 from leadvibe.schema.segments import SegmentQueries
@@ -98,6 +99,7 @@ SCHEMA = _Schema(
         LeadMutations,
         AccountMutations,
         BackfillMutations,
+        SampleDataMutations,
         MergeMutations,
         DeletionMutations,
         SettingsMutations,
