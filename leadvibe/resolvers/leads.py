@@ -13,7 +13,7 @@ from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries
-from leadvibe.store.lead_queries import LeadFilter, LeadOrder, Match
+from leadvibe.store.lead_queries import Columns, LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
 
@@ -63,8 +63,14 @@ async def list_leads(
     limit: int | None = None,
     after: str | None = None,
     offset: int = 0,
+    columns: Columns | None = None,
+    counted: bool = True,
 ) -> Page[Lead]:
-    """The unit's leads that were not merged away."""
+    """The unit's leads that were not merged away. With `columns`, rows that have only these, and a total only if
+    `counted`."""
+    if columns is not None and limit is not None:
+        database, unit_id = context.services.database, context.caller.unit_id
+        return await lead_queries.rows(database, unit_id, wanted, order, limit, after, columns, counted)
     async with context.services.database.session() as session:
         return await lead_queries.page(session, context.caller.unit_id, wanted, order, limit, after, offset)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 
@@ -16,6 +16,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import Columns, is_counted, selected_nodes
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries, tables
 
@@ -133,6 +134,23 @@ class Lead:
         ]
 
 
+# What the fields with resolvers read; the others read the column of their name, with two exceptions.
+LEAD_COLUMNS = Columns(
+    Lead,
+    {
+        "aliases": ["lead_id"],
+        "account": ["account_id"],
+        "profile": ["metadata"],
+        "ruleset_id": [],
+        "engagement_level": ["score"],
+        "profile_level": ["profile_score"],
+        "profile_scores": ["fit"],
+        "engagement_scores": ["scores"],
+    },
+    renamed={"metadata": "lead_metadata", "fit": "profile_scores"},
+)
+
+
 @strawberry.type(description="A lead that a search found.")
 class LeadMatch:
     id: strawberry.ID = strawberry.field(description="The lead.")
@@ -176,8 +194,16 @@ class LeadQueries:
         """The unit's leads, page by page, without those merged away."""
         wanted = filter.as_condition() if filter else lead_queries.LeadFilter()
         order = lead_queries.LeadOrder(order_by.value)
-        page = await leads.list_leads(info.context, wanted, order, limit=checked(first), after=after)
-        return connection(page, [Lead.of(row) for row in page.rows], after)
+        page = await leads.list_leads(
+            info.context,
+            wanted,
+            order,
+            limit=checked(first),
+            after=after,
+            columns=LEAD_COLUMNS.of(selected_nodes(info)),
+            counted=is_counted(info),
+        )
+        return connection(page, cast(list[Lead], page.rows), after)
 
     @field
     async def lead(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
 from leadvibe.errors import bad_request
+from leadvibe.schema.fields import field
 from leadvibe.store.paging import Page
 
 T = TypeVar("T")
@@ -34,7 +36,13 @@ class Edge(Generic[T]):
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="The nodes with their cursors.")
+    cursors: strawberry.Private[Sequence[str]]
+
+    @field
+    def edges(self) -> list[Edge[T]]:
+        """The nodes with their cursors."""
+        return [Edge(node=node, cursor=cursor) for node, cursor in zip(self.nodes, self.cursors, strict=True)]
+
     nodes: list[T] = strawberry.field(description="The nodes alone.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")
     total_count: int = strawberry.field(description="How many the list has, over all pages.")
@@ -51,7 +59,7 @@ def connection(page: Page[Any], nodes: list[T], after: str | None) -> Connection
     """The connection of a page whose rows have become `nodes`."""
     cursors = page.cursors
     return Connection(
-        edges=[Edge(node=node, cursor=cursor) for node, cursor in zip(nodes, cursors, strict=True)],
+        cursors=cursors,
         nodes=nodes,
         page_info=PageInfo(
             has_next_page=page.has_next,

@@ -33,7 +33,9 @@ def _time(value: Any) -> datetime:
 
 
 def _rfc3339(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat()[:-6] + "Z"  # in place of +00:00
 
 
 CONFIG = StrawberryConfig(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ARRAY, BindParameter, ColumnElement, Integer, Text, any_, bindparam, literal, text
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.store.database import Database
 from leadvibe.store.grams import fold, wanted_grams
-from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.paging import Cursors, Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.statements import Statement
 from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
 
 
@@ -37,7 +40,7 @@ class LeadFilter:
     lead_ids: Sequence[str] | None = None
     member: Membership | None = None
 
-    def conditions(self, unit_id: str) -> list[ColumnElement[bool]]:
+    def conditions(self, unit_id: Any) -> list[ColumnElement[bool]]:
         wanted: list[tuple[Any, Any]] = [
             (self.min_score, lambda v: col(Lead.score) >= v),
             (self.max_score, lambda v: col(Lead.score) <= v),
@@ -45,11 +48,15 @@ class LeadFilter:
             (self.created_from, lambda v: col(Lead.created_at) >= v),
             (self.created_to, lambda v: col(Lead.created_at) < v),
             (self.active_since, lambda v: col(Lead.last_event_at) >= v),
-            (self.lead_ids, lambda v: col(Lead.lead_id).in_(v)),
+            (self.lead_ids, lambda v: col(Lead.lead_id) == any_(_array(v))),
             (self.member, lambda v: v.clause),
         ]
         of_unit = [col(Lead.unit_id) == unit_id, col(Lead.merged_into).is_(None), ~col(Lead.deleting)]
         return of_unit + [condition(value) for value, condition in wanted if value is not None]
+
+
+def _array(texts: Any) -> Any:
+    return texts if isinstance(texts, BindParameter) else literal(list(texts), ARRAY(Text))
 
 
 class LeadOrder(Enum):
@@ -106,6 +113,58 @@ async def page(
     shown = rows if limit is None else rows[:limit]
     cursors = [encode_cursor([getattr(row, key.column.key) for key in keys]) for row in shown]
     return Page(shown, cursors, len(rows) > len(shown), total)
+
+
+# Attributes of a row and the columns of Lead that they are read from.
+Columns = Mapping[str, str]
+
+
+async def rows(
+    database: Database,
+    unit_id: str,
+    wanted: LeadFilter,
+    order: LeadOrder,
+    limit: int,
+    after: str | None,
+    columns: Columns,
+    counted: bool,
+) -> Page[Any]:
+    """The same page (of no segment) as rows that have these columns, and those of the order; `total` only if
+    `counted`."""
+    keys = order.keys
+    read = {key.column.key: key.column.key for key in keys} | dict(columns)
+    place = () if after is None else decode_cursor(after, keys)
+    given = {each.name: value for each in fields(wanted) if (value := getattr(wanted, each.name)) is not None}
+    statement = _statement(_Shape(order, tuple(read.values()), tuple(given), tuple(v is not None for v in place)))
+    values = given | {"of_unit": unit_id, "most": limit + 1} | {f"after_{n}": value for n, value in enumerate(place)}
+    found = await statement.fetch(database.pool, tuple(read), values)
+    total = 0
+    if counted:
+        async with database.session() as session:
+            total = await count(session, unit_id, wanted)
+    return Page(found[:limit], Cursors(found[:limit], keys), len(found) > limit, total)
+
+
+class _Shape(NamedTuple):
+    """What the text of a query depends on: which filters there are, and which values the cursor has."""
+
+    order: LeadOrder
+    columns: tuple[str, ...]
+    filters: tuple[str, ...]
+    after: tuple[bool, ...]
+
+
+@lru_cache(maxsize=500)
+def _statement(shape: _Shape) -> Statement:
+    keys = shape.order.keys
+    types = {"lead_ids": ARRAY(Text)}
+    wanted: dict[str, Any] = {name: bindparam(name, type_=types.get(name)) for name in shape.filters}
+    query = select(*(getattr(Lead, name) for name in shape.columns))
+    query = query.where(*LeadFilter(**wanted).conditions(bindparam("of_unit")))
+    if shape.after:
+        place: list[Any] = [bindparam(f"after_{n}") if known else None for n, known in enumerate(shape.after)]
+        query = query.where(behind(keys, place))
+    return Statement.of(query.order_by(*(key.clause for key in keys)).limit(bindparam("most", type_=Integer)))
 
 
 async def lead(session: AsyncSession, unit_id: str, lead_id: str) -> Lead | None:

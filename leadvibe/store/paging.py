@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import orjson
@@ -20,7 +21,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Some rows of a list, each with the cursor that continues behind it; `total` counts the list."""
+    """Some rows of a list, each with the cursor that continues behind it; `total` counts the list (0 when nobody
+    asked)."""
 
     rows: Sequence[T]
     cursors: Sequence[str]
@@ -50,6 +52,19 @@ class SortKey:
 
 def encode_cursor(values: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(list(values))).decode().rstrip("=")
+
+
+class Cursors(Sequence[str]):
+    """The cursors of some rows, each made when it is asked for."""
+
+    def __init__(self, rows: Sequence[Any], keys: Sequence[SortKey]) -> None:
+        self._rows, self._values_of = rows, attrgetter(*(key.column.key for key in keys))
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return encode_cursor(self._values_of(self._rows[index]))
 
 
 def decode_cursor(cursor: str, keys: Sequence[SortKey]) -> list[Any]:
