@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -234,19 +234,51 @@ def run_job(name: Annotated[str, typer.Argument(help="Name of the job.")]) -> No
 
 
 @app.command(epilog="Example: leadvibe schema > schema.graphql")
-def schema() -> None:
+def schema(
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Tell instead what changed since this file; exit with 1 if it breaks.", exists=True),
+    ] = None,
+) -> None:
     """Print the GraphQL schema."""
     from leadvibe.schema.app import sdl
+    from leadvibe.schema.compare import changes
 
-    print(sdl(), end="")
+    if check is None:
+        return print(sdl(), end="")
+    found = changes(check.read_text(), sdl())
+    _tell_changes(found.breaking, found.dangerous)
 
 
 @app.command(epilog="Example: leadvibe openapi > openapi.json")
-def openapi() -> None:
+def openapi(
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Tell instead what breaks clients of this file; exit with 1 if anything.", exists=True),
+    ] = None,
+    migration_table: Annotated[bool, typer.Option(help="Print instead which field each path has in GraphQL.")] = False,
+) -> None:
     """Print the OpenAPI document of the REST paths."""
-    from leadvibe.rest_compat.routes import document
+    from leadvibe.rest_compat.compare import breaking_changes
+    from leadvibe.rest_compat.graphql_fields import migration_table as table
+    from leadvibe.rest_compat.routes import ROUTES, document
 
-    print(json.dumps(document(), indent=2))
+    if migration_table:
+        print(table(ROUTES), end="")
+    elif check is None:
+        print(json.dumps(document(), indent=2))
+    else:
+        # Through JSON: the file was written by it.
+        _tell_changes(breaking_changes(json.loads(check.read_text()), json.loads(json.dumps(document()))))
+
+
+def _tell_changes(breaking: Sequence[str], dangerous: Sequence[str] = ()) -> None:
+    """Prints the changes; ends with 1 if one is breaking."""
+    for kind, changes in (("breaking", breaking), ("dangerous", dangerous)):
+        for change in changes:
+            print(f"{kind}: {change}")
+    if breaking:
+        raise typer.Exit(1)
 
 
 def _with(settings: Settings, url: str) -> Settings:

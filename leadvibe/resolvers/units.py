@@ -10,6 +10,9 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.throttle import Attempt
 from leadvibe.store import access
 
+# What cookie-based logins of other versions left behind. `activeOu` is in use.
+LEGACY_COOKIES = ("token", "access_token", "refresh_token", "auth_token", "session", "jwt")
+
 # A real hash of a password nobody has: an unknown e-mail costs the same time as a wrong password.
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5bm9ib2R5$6vVVVpKfqAOCQOeJLGHCUWa1AKVDZKBkPqmsQVnN4vY"
 

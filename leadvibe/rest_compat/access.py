@@ -7,14 +7,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
-from leadvibe.resolvers import members, passwords, personal_tokens, secrets
+from leadvibe.resolvers import members, passwords, personal_tokens, secrets, units
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import password_page
 from leadvibe.rest_compat.table import BEARER, Call, Route
 from leadvibe.rest_compat.units import Token
-
-# What cookie-based logins of other versions left behind. `activeOu` is in use.
-_LEGACY_COOKIES = ("token", "access_token", "refresh_token", "auth_token", "session", "jwt")
 
 
 class ResetRequest(BaseModel):
@@ -27,7 +24,7 @@ async def _me(context: Context, call: Call) -> Any:
 
 async def _cleanup(context: Context, call: Call) -> Response:
     response = Response(status_code=204)
-    for name in _LEGACY_COOKIES:
+    for name in units.LEGACY_COOKIES:
         response.delete_cookie(name, httponly=True, samesite="lax", secure=call.request.url.scheme == "https")
     return response
 

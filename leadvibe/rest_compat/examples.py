@@ -13,7 +13,7 @@ MEDIA = {
     "text/event-stream": 'id: 42\nevent: score_update\ndata: {"type":"score_update","lead_id":"ld_ada","delta":5,'
     '"score":42}\n\n',
     "text/html": "<!doctype html>",
-    "text/plain": "leadvibe_queue_depth 0.0\n",
+    "text/plain": "queue_depth 0.0\n",
     "multipart/form-data": {"file": "event_type,lead_id\npage_view,ld_ada\n"},
 }
 

@@ -38,6 +38,7 @@ from leadvibe.schema.sample_data import SampleDataMutations
 from leadvibe.schema.scalars import CONFIG
 from leadvibe.schema.score_history import ScoreHistoryQueries
 from leadvibe.schema.segments import SegmentQueries
+from leadvibe.schema.service import ServiceMutations, ServiceQueries
 from leadvibe.schema.settings import SettingsMutations, SettingsQueries
 from leadvibe.schema.slack import SlackMutations, SlackQueries
 from leadvibe.schema.subscriptions import Subscription
@@ -87,6 +88,7 @@ SCHEMA = _Schema(
         AccessQueries,
         DeliveryQueries,
         GovernanceQueries,
+        ServiceQueries,
         fields=[*families.QUERIES, *segments.QUERIES],
     ),
     mutation=_root(
@@ -105,7 +107,7 @@ SCHEMA = _Schema(
         SettingsMutations,
         SlackMutations,
         DeliveryMutations,
-        SlackMutations,
+        ServiceMutations,
         UnitMutations,
         OrganisationMutations,
         AccessMutations,
