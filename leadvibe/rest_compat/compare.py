@@ -45,10 +45,11 @@ class _Comparison:
                     yield from self._operation(where, operation, self._new["paths"][path][method])
 
     def _operation(self, where: str, old: Schema, new: Schema) -> Iterator[str]:
-        for scheme in _schemes(old) - _schemes(new):
-            yield f"{where}: {scheme} credentials are no longer accepted."
-        if not _schemes(old) and _schemes(new):
+        before, after = _schemes(old), _schemes(new)
+        if after and not before:
             yield f"{where}: credentials became required."
+        elif after:
+            yield from (f"{where}: {scheme} credentials are no longer accepted." for scheme in sorted(before - after))
         yield from self._parameters(where, old, new)
         yield from self._request(where, old.get("requestBody", {}), new.get("requestBody", {}))
         yield from self._answers(where, old["responses"], new["responses"])
