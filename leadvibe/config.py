@@ -45,6 +45,14 @@ class Settings(BaseSettings):
         None, description="URL that browsers reach the server at; default: the request's, in e-mails host and port."
     )
     slack_api_url: str = Field("https://slack.com/api/", description="Slack's Web API.")
+    graphql_max_depth: int = Field(15, ge=1, description="Most levels of objects in a GraphQL operation.")
+    graphql_max_aliases: int = Field(50, ge=0, description="Most aliases in a GraphQL operation.")
+    graphql_max_tokens: int = Field(10_000, ge=1, description="Most tokens in a GraphQL document.")
+    graphql_max_cost: int = Field(50_000, ge=1, description="Most objects that a GraphQL operation may ask for.")
+    graphql_max_subscriptions: int = Field(
+        100, ge=1, description="Most operations that run at the same time on a WebSocket."
+    )
+    graphql_introspection: bool = Field(True, description="Whether clients may ask for the GraphQL schema.")
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."
     )

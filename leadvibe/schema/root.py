@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import strawberry
-from strawberry.extensions import MaxAliasesLimiter, MaxTokensLimiter, QueryDepthLimiter
+from strawberry.extensions import SchemaExtension
 from strawberry.tools import create_type
 from strawberry.types.execution import ExecutionContext
 from strawberry.types.field import StrawberryField
@@ -26,11 +26,13 @@ from leadvibe.schema.event_deletion import EventDeletionQueries, EventDeletions
 from leadvibe.schema.event_reads import EventReads
 from leadvibe.schema.events import EventMutations, EventQueries
 from leadvibe.schema.explanation import ExplanationQueries
+from leadvibe.schema.extensions import Runner
 from leadvibe.schema.governance import GovernanceQueries
 from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations, RescoreQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
+from leadvibe.schema.limits import Limits
 from leadvibe.schema.merging import MergeMutations, MergeQueries
 from leadvibe.schema.organisation import OrganisationMutations, OrganisationQueries
 from leadvibe.schema.pushing import PushingExecutor
@@ -46,12 +48,13 @@ from leadvibe.schema.surges import SurgeQueries
 from leadvibe.schema.triggers import TriggerQueries
 from leadvibe.schema.units import UnitMutations
 
-# Far above what the widest sensible query needs (GraphiQL's introspection is the deepest: 13), far
-# below what hurts. An array of events belongs into variables, which are not counted.
-_MOST_DEPTH, _MOST_TOKENS, _MOST_ALIASES = 15, 10_000, 50
-
 
 class _Schema(strawberry.Schema):
+    def create_extensions_runner(
+        self, execution_context: ExecutionContext, extensions: list[SchemaExtension]
+    ) -> Runner:
+        return Runner(execution_context, extensions)
+
     def process_errors(self, errors: list[Any], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: ContractErrors logs what is a failure of the server, and only that."""
 
@@ -121,8 +124,6 @@ SCHEMA = _Schema(
         ContractErrors,
         AuditedOperation,
         DocumentCache,
-        lambda: QueryDepthLimiter(max_depth=_MOST_DEPTH),
-        lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
-        lambda: MaxAliasesLimiter(max_alias_count=_MOST_ALIASES),
+        Limits,
     ],
 )

@@ -32,12 +32,14 @@ class Server:
     async def ask(
         self, query: str, variables: dict[str, Any] | None = None, *, as_: Bootstrapped | None = None, **headers: str
     ) -> dict[str, Any]:
-        """The whole answer of an operation, errors included."""
+        """The whole answer of an operation, errors included, but not what it cost."""
         if as_ is not None:
             headers |= bearer(as_)
         response = await self.http.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         assert response.status_code == 200, response.text
-        return response.json()
+        answer = response.json()
+        answer.pop("extensions", None)
+        return answer
 
     @asynccontextmanager
     async def socket(self, payload: dict[str, Any] | None) -> AsyncIterator[Socket]:

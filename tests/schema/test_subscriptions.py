@@ -247,7 +247,7 @@ async def test_a_query_over_server_sent_events_answers_and_completes(server: Ser
     headers = bearer(acme) | {"Accept": "text/event-stream"}
     response = await server.http.post("/graphql", json={"query": "{ rules { ruleId } }"}, headers=headers)
     frames = [frame async for frame in _sse(response)]
-    assert frames == [("next", {"data": {"rules": []}}), ("complete", None)]
+    assert [(name, data and data["data"]) for name, data in frames] == [("next", {"rules": []}), ("complete", None)]
 
 
 async def test_a_refused_subscription_says_so_in_its_stream(server: Server) -> None:
