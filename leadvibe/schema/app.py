@@ -189,6 +189,7 @@ def graphql_routes() -> list[BaseRoute]:
         subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
         multipart_uploads_enabled=True,
         connection_init_wait_timeout=timedelta(seconds=_INIT_SECONDS),
+        max_subscriptions_per_connection=None,  # SocketHandler counts
     )
     return [
         Mount("/graphql/assets", StaticFiles(directory=_assets())),
