@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from types import SimpleNamespace
 from typing import Annotated
 
 import strawberry
@@ -105,4 +104,4 @@ class MergeMutations:
 
 def _body(given: MergeInput) -> Merging:
     truncate = given.truncate and vars(given.truncate) | {"policy": given.truncate.policy.value}
-    return body_of(Merging, SimpleNamespace(**vars(given) | {"truncate": truncate}))
+    return body_of(Merging, vars(given) | {"truncate": truncate})
