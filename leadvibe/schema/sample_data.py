@@ -23,13 +23,13 @@ class Wiped:
 @strawberry.type
 class SampleDataMutations:
     @field
-    async def seed_sample_data(self, info: Info) -> Seeded:
+    async def seed_sample_data(self, info: Info) -> Seeded | None:
         """Puts 90 days of sample data into the active unit. For admins. Refused while there is some. Nothing of it
         is sent to anybody or billed."""
         return await sample_data.seed_sample_data(info.context)
 
     @field
-    async def wipe_sample_data(self, info: Info) -> list[Wiped]:
+    async def wipe_sample_data(self, info: Info) -> list[Wiped] | None:
         """Deletes what seeding made in the active unit, and nothing else. For admins."""
         gone = await sample_data.wipe_sample_data(info.context)
         return [Wiped(name=name, count=count) for name, count in gone.items()]

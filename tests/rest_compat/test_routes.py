@@ -1,4 +1,4 @@
-"""A walk over the whole route table: credentials, roles, and the OpenAPI document."""
+"""A walk over the whole route table: credentials, and the OpenAPI document. Roles are tried in test_who_may.py."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from leadvibe.rest_compat import access, organisation
 from leadvibe.rest_compat.routes import ROUTES
 from leadvibe.rest_compat.table import Route
 from leadvibe.store.database import Database
-from tests.rest_compat.conftest import Org, Scoring, add_unit, bearer, refused
+from tests.rest_compat.conftest import Org, Scoring, refused
 
 # Bodies that the routes accept, so that nothing but the sender can be the reason of a refusal.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
@@ -52,38 +51,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/integrations/slack/test"): {"json": {"kind": "channel", "id": "C01"}},
 }
 
-# Only for owners of the unit, and not for API credentials.
-OWNERS = {"/admin/backfill/account-profile", "/admin/backfill/event-account-ids"}
-OWNERS |= {"/integrations/slack", "/integrations/slack/install", "/integrations/slack/initiate"}
-# Of the organisation, not of a unit: for its admins.
-ADMINS = {"/settings/org/slack-app", "/settings/slack-app"}
-# They need a workspace, and none is connected.
-UNCONNECTED = {f"/integrations/slack/{name}" for name in ("channels", "users", "default-target", "test")}
-# They only read, and say in a body what.
-ASKING = {"/api/v1/ou/{ouId}/scoring/rescore-preview", "/leads/scores", "/scores/batch", "/leads/merge/preview"}
-# Their body names what does not exist.
-NAMING = {"/leads/merge", "/leads/merge/preview"}
-
-
-def finds_nothing(path: str) -> bool:
-    return "{" in path or path in NAMING
-
-
-def reads(route: Route, path: str) -> bool:
-    return (route.method == "GET" and path not in OWNERS) or path in ASKING
-
-
-def expected(route: Route, path: str) -> int:
-    """The status for whoever may."""
-    return 404 if finds_nothing(path) else 409 if path in UNCONNECTED else route.status
-
-
 CLOSED = [(route, path) for route in ROUTES if route.auth for path in route.paths]
-# Each role meets them in test_organisation.py.
-OF_PEOPLE = {path for route in (*organisation.ROUTES, *access.ROUTES) for path in route.paths}
-OF_UNIT = [(route, path) for route, path in CLOSED if path not in ADMINS | OF_PEOPLE]
-WRITING = [(route, path) for route, path in OF_UNIT if not reads(route, path) and path != "/org-units/active"]
-READING = [(route, path) for route, path in OF_UNIT if reads(route, path)]
 
 
 def walk(rows: list[tuple[Route, str]]) -> Any:
@@ -103,7 +71,7 @@ async def abm(acme: Org, anybody: Org, database: Database) -> None:
 
 
 def test_there_are_routes() -> None:
-    assert len(CLOSED) > 20 and len(WRITING) > 10 and len(READING) > 8
+    assert len(CLOSED) > 20
 
 
 @walk(CLOSED)
@@ -119,51 +87,6 @@ async def test_an_open_route_asks_for_nothing(
 ) -> None:
     response = await http.request(route.method, path)
     assert response.status_code == (400 if route.body else route.status)
-
-
-@pytest.fixture(scope="module")
-async def viewer(anybody: Org, database: Database, server: str) -> Any:
-    """Requests of a member that may only read."""
-    unit_id = await add_unit(database, anybody.made, "Viewer")
-    headers = bearer(anybody.made.token) | {"X-Unit-Id": unit_id}
-    async with httpx.AsyncClient(base_url=server, headers=headers, trust_env=False) as http:
-        yield http
-    # Anybody goes on with one unit, which no request needs to name.
-    await database.pool.execute("DELETE FROM ou_memberships WHERE unit_id = $1", unit_id)
-
-
-@walk(WRITING)
-async def test_a_viewer_cannot_write(viewer: httpx.AsyncClient, route: Route, path: str) -> None:
-    refused(await viewer.send(request_of(viewer, route, path)), 403, "forbidden")
-
-
-@walk(READING)
-async def test_a_viewer_reads(viewer: httpx.AsyncClient, route: Route, path: str) -> None:
-    response = await viewer.send(request_of(viewer, route, path))
-    assert response.status_code == expected(route, path), response.text
-
-
-@walk([(route, path) for route, path in CLOSED if path not in OF_PEOPLE])
-async def test_a_credential_pair_may_do_what_its_unit_offers(
-    http: httpx.AsyncClient, acme: Org, route: Route, path: str
-) -> None:
-    request = request_of(http, route, path)
-    request.headers.update(acme.credential())
-    response = await http.send(request)
-    if path == "/org-units/active":
-        refused(response, 400)  # another unit than its own
-    elif path in OWNERS | ADMINS:
-        refused(response, 403, "forbidden")
-    else:
-        assert response.status_code == expected(route, path), response.text
-
-
-@walk([(route, path) for route, path in READING + WRITING if not route.in_unit])
-async def test_without_an_active_unit_nothing_of_a_unit_is_answered(
-    acme: Org, database: Database, route: Route, path: str
-) -> None:
-    await add_unit(database, acme.made, "Owner")
-    refused(await acme.http.send(request_of(acme.http, route, path)), 400, "no_active_ou")
 
 
 async def test_the_document_has_exactly_the_routes(http: httpx.AsyncClient) -> None:
@@ -197,7 +120,8 @@ def _references(value: Any) -> set[str]:
     return set().union(*map(_references, value)) if isinstance(value, list) else set()
 
 
-@walk([(route, path) for route in ROUTES for path in route.paths])
+# Seeding takes its time; tests/pipeline/test_sample_data.py has it.
+@walk([(route, path) for route in ROUTES for path in route.paths if path != "/admin/seed"])
 async def test_the_answer_has_a_documented_status(http: httpx.AsyncClient, acme: Org, route: Route, path: str) -> None:
     operation = (await http.get("/openapi.json")).json()["paths"][path][route.method.lower()]
     request = request_of(acme.http, route, path)
