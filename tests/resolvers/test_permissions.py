@@ -10,20 +10,27 @@ from leadvibe.errors import ApiError
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import OPERATIONS
 
-ALLOWED = {
-    Permission.PUBLIC: {"Viewer", "Operator", "Owner", "no unit", "credential", "admin without unit"},
-    Permission.MEMBER: {"Viewer", "Operator", "Owner", "no unit", "admin without unit"},
-    Permission.READ: {"Viewer", "Operator", "Owner", "credential"},
-    Permission.WRITE: {"Operator", "Owner", "credential"},
-    Permission.ASSIGN: {"Operator", "Owner"},
-    Permission.OWN: {"Owner"},
-    Permission.ADMIN: {"admin without unit"},
+CALLERS = {
+    f"{role}, {unit_role}": Caller("org", "mem", role, "unit" if unit_role else None, unit_role)
+    for role in ("admin", "editor", "viewer")
+    for unit_role in ("Owner", "Operator", "Viewer", None)
 }
+PEOPLE = set(CALLERS)
+CALLERS["credential"] = Caller("org", "sec", None, "unit", "Operator")
 
-CALLERS = {role: Caller("org", "mem", "editor", "unit", role) for role in ("Viewer", "Operator", "Owner")} | {
-    "no unit": Caller("org", "mem", "viewer", None, None),
-    "credential": Caller("org", "sec", None, "unit", "Operator"),
-    "admin without unit": Caller("org", "mem", "admin", None, None),
+
+def with_role(*roles: str) -> set[str]:
+    return {name for name in PEOPLE if name.split(", ")[1] in roles}
+
+
+ALLOWED = {
+    Permission.PUBLIC: {*PEOPLE, "credential"},
+    Permission.MEMBER: PEOPLE,
+    Permission.READ: {*with_role("Viewer", "Operator", "Owner"), "credential"},
+    Permission.WRITE: {*with_role("Operator", "Owner"), "credential"},
+    Permission.ASSIGN: with_role("Operator", "Owner"),
+    Permission.OWN: with_role("Owner"),
+    Permission.ADMIN: {name for name in PEOPLE if name.startswith("admin")},
 }
 
 WRITING = ("create_", "update_", "delete_", "ingest_", "import_")
