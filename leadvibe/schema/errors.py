@@ -56,7 +56,8 @@ def shown(error: GraphQLError) -> GraphQLError:
 
 def _is_about_nul(error: BaseException | None) -> bool:
     """PostgreSQL's text has no NUL character; JSON's and GraphQL's has."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_IN_REPERTOIRE
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(cause, "sqlstate", None) == _NOT_IN_REPERTOIRE
 
 
 def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -28,7 +28,9 @@ class Runner(SchemaExtensionsRunner):
         return self._around("on_execute")
 
     def _around(self, hook: str) -> _Around:
-        return _Around([getattr(each, hook)() for each in self.extensions if _has(type(each), hook)])
+        kinds: list[Any] = [type(each) for each in self.extensions]
+        found = zip(self.extensions, kinds, strict=True)
+        return _Around([getattr(each, hook)() for each, kind in found if _has(kind, hook)])
 
 
 class _Around:

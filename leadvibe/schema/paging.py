@@ -37,6 +37,8 @@ class Edge(Generic[T]):
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[T]):
     cursors: strawberry.Private[Sequence[str]]
+    has_next: strawberry.Private[bool]
+    has_previous: strawberry.Private[bool]
 
     @field
     def edges(self) -> list[Edge[T]]:
@@ -44,7 +46,17 @@ class Connection(Generic[T]):
         return [Edge(node=node, cursor=cursor) for node, cursor in zip(self.nodes, self.cursors, strict=True)]
 
     nodes: list[T] = strawberry.field(description="The nodes alone.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands.")
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Where the page stands."""
+        return PageInfo(
+            has_next_page=self.has_next,
+            has_previous_page=self.has_previous,
+            start_cursor=self.cursors[0] if self.cursors else None,
+            end_cursor=self.cursors[-1] if self.cursors else None,
+        )
+
     total_count: int = strawberry.field(description="How many the list has, over all pages.")
 
 
@@ -57,15 +69,10 @@ def checked(first: int) -> int:
 
 def connection(page: Page[Any], nodes: list[T], after: str | None) -> Connection[T]:
     """The connection of a page whose rows have become `nodes`."""
-    cursors = page.cursors
     return Connection(
-        cursors=cursors,
+        cursors=page.cursors,
+        has_next=page.has_next,
+        has_previous=after is not None,
         nodes=nodes,
-        page_info=PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=after is not None,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        ),
         total_count=page.total,
     )

@@ -12,6 +12,7 @@ tells the error as it always did.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from itertools import chain, islice
 from operator import attrgetter
@@ -37,6 +38,8 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.scalar import identity
 
+from leadvibe.schema.scalars import rfc3339
+
 # The values of one field for many objects, before and after completion.
 Completer = Callable[[Sequence[Any]], Sequence[Any]]
 # The fields of an object type that a field selects, fragments put in.
@@ -44,6 +47,7 @@ Collector = Callable[[GraphQLObjectType, FieldDetailsList], "Plan | None"]
 
 # The types of values that these leaf types answer as they are.
 _AS_IS: dict[GraphQLLeafType, set[type]] = {GraphQLString: {str}, GraphQLID: {str}, GraphQLBoolean: {bool}}
+_TIMES = {datetime, NoneType}
 _TRANSPARENT = {"skip", "include"}
 
 
@@ -157,6 +161,8 @@ def _leaves(kind: GraphQLLeafType, required: bool) -> Completer:
             raise Unusual
         if coerce is None:
             return values
+        if kinds <= _TIMES and kind.name == "DateTime":
+            return rfc3339(values)
         done = [None if value is None else coerce(value) for value in values]
         if not {NoneType, UndefinedType}.isdisjoint(map(type, done)) and not _are_absent_alike(values, done):
             raise Unusual

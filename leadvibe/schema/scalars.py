@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NewType
 
@@ -36,6 +37,14 @@ def _rfc3339(time: datetime) -> str:
     if time.tzinfo is not UTC:
         time = time.astimezone(UTC)
     return time.isoformat()[:-6] + "Z"  # in place of +00:00
+
+
+def rfc3339(times: Sequence[Any]) -> list[str | None]:
+    """What DateTime makes of times, or of none, for a whole column."""
+    return [
+        None if t is None else t.isoformat()[:-6] + "Z" if t.tzinfo is UTC else _rfc3339(t)  # in place of +00:00
+        for t in times
+    ]
 
 
 CONFIG = StrawberryConfig(
