@@ -41,7 +41,7 @@ class Server(Starlette):
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
     return Server(
-        routes=[RestRoutes(ROUTES), *docs_routes(), *graphql_routes()],
+        routes=[RestRoutes(ROUTES), *docs_routes(), *graphql_routes(settings)],
         middleware=for_browsers(settings),
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     graphql_max_subscriptions: int = Field(
         100, ge=1, description="Most operations that run at the same time on a WebSocket."
     )
+    graphql_documents: Path | None = Field(
+        None, description="JSON file with the GraphQL documents that clients may name by `documentId`."
+    )
+    graphql_documents_only: bool = Field(False, description="Execute no other GraphQL documents than those.")
     graphql_introspection: bool = Field(True, description="Whether clients may ask for the GraphQL schema.")
     stream_auth: Literal["optional", "required"] = Field(
         "optional", description="`required` closes the anonymous form of GET /stream."

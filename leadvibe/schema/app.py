@@ -32,9 +32,11 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
+from leadvibe.config import Settings
 from leadvibe.errors import ApiError, bad_request, too_large, unauthorized
 from leadvibe.schema import http
 from leadvibe.schema.context import GraphQLContext
+from leadvibe.schema.persisted import Documents, UnknownDocument
 from leadvibe.schema.root import SCHEMA
 from leadvibe.schema.sockets import SocketHandler
 
@@ -47,6 +49,7 @@ class Door(GraphQL[GraphQLContext, None]):
     """Strawberry's ASGI application with this server's credentials, GraphiQL page, and the rules of `http.py`."""
 
     graphql_transport_ws_handler_class = SocketHandler
+    documents: Documents
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +57,8 @@ class Door(GraphQL[GraphQLContext, None]):
         try:
             response = await self.run(await _request(scope, receive))
         except ApiError as error:
-            response = http.refusal(error, http.negotiated(Headers(scope=scope).get("accept")))
+            media_type = http.negotiated(Headers(scope=scope).get("accept"))
+            response = http.refusal(error, media_type, well_formed=isinstance(error, UnknownDocument))
         await response(scope, receive, send)
 
     def is_request_allowed(self, request: BaseRequestProtocol) -> bool:
@@ -72,10 +76,8 @@ class Door(GraphQL[GraphQLContext, None]):
         if media_type is None:
             raise http.not_acceptable()
         parameters = http.check_parameters(await self._parameters(request))
-        if parameters.get("query") is None:
-            raise bad_request("The request has no `query`.", query="is missing")
         return GraphQLRequestData(
-            query=parameters["query"],
+            query=self.documents.text(parameters),
             variables=parameters.get("variables"),
             operation_name=parameters.get("operationName"),
             extensions=parameters.get("extensions"),
@@ -182,7 +184,7 @@ class Door(GraphQL[GraphQLContext, None]):
         return orjson.dumps(data).decode()  # text: a WebSocket client expects no binary frames
 
 
-def graphql_routes() -> list[BaseRoute]:
+def graphql_routes(settings: Settings) -> list[BaseRoute]:
     """The routes of the door, for the application to mount."""
     door = Door(
         SCHEMA,
@@ -191,6 +193,7 @@ def graphql_routes() -> list[BaseRoute]:
         connection_init_wait_timeout=timedelta(seconds=_INIT_SECONDS),
         max_subscriptions_per_connection=None,  # SocketHandler counts
     )
+    door.documents = Documents.from_settings(settings)
     return [
         Mount("/graphql/assets", StaticFiles(directory=_assets())),
         Route("/graphql", door),

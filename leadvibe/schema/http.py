@@ -118,14 +118,16 @@ def status_of(answer: Mapping[str, Any], media_type: str) -> int:
     return 500 if "internal_error" in codes else 400
 
 
-def refusal(error: ApiError, media_type: str | None) -> Response:
-    """The answer to a request that is no GraphQL request, or asks for what cannot be."""
+def refusal(error: ApiError, media_type: str | None, well_formed: bool = False) -> Response:
+    """The answer to a request that is no GraphQL request, or asks for what cannot be. A `well_formed` one gets the
+    status of an operation that is refused before it is executed."""
     headers = {"Allow": "GET, POST"} if error.status == 405 else {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
     body = {"errors": [{"message": error.message, "extensions": extensions_of(error)}]}
     kind = GRAPHQL if media_type == GRAPHQL else JSON
-    return Response(orjson.dumps(body), error.status, headers, media_type=with_charset(kind))
+    status = status_of(body, kind) if well_formed else error.status
+    return Response(orjson.dumps(body), status, headers, media_type=with_charset(kind))
 
 
 def with_charset(media_type: str) -> str:
