@@ -17,6 +17,7 @@ from leadvibe.resolvers import passwords
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
+from leadvibe.resolvers.memberships import UnitRole
 from leadvibe.resolvers.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from leadvibe.store import access, organisation, proofs
 from leadvibe.store.tables import Member, Membership
@@ -40,7 +41,7 @@ class UnitRoleView(BaseModel):
 
     unit_id: str = Field(description="The unit.")
     unit_name: str = Field(description="Its name.")
-    role: str = Field(description="Owner, Operator or Viewer.")
+    role: UnitRole = Field(description="Owner, Operator or Viewer.")
 
 
 class PersonView(BaseModel):
@@ -50,7 +51,7 @@ class PersonView(BaseModel):
     first_name: str = Field(description="Given name.")
     last_name: str = Field(description="Family name.")
     email: str = Field(description="E-mail address, lower case.")
-    role: str = Field(description="In the organisation: admin, editor or viewer.")
+    role: OrgRole = Field(description="In the organisation: admin, editor or viewer.")
 
 
 class Me(PersonView):

@@ -30,7 +30,7 @@ class MembershipView(BaseModel):
     last_name: str = Field(description="Family name.")
     email: str = Field(description="E-mail address.")
     unit_id: str = Field(description="The unit.")
-    role: str = Field(description="Owner, Operator or Viewer.")
+    role: UnitRole = Field(description="Owner, Operator or Viewer.")
     created_at: datetime = Field(description="When the member was assigned.")
 
 

@@ -8,8 +8,11 @@ from typing import Any
 
 import strawberry
 
+from leadvibe.resolvers import accounts
+from leadvibe.resolvers.context import Context
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.node import Node, findable
 from leadvibe.schema.scalars import BigInt
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import tables
@@ -45,7 +48,7 @@ class AccountEngagement:
 
 
 @strawberry.type(description="A company whose people are leads.")
-class Account:
+class Account(Node):
     account_id: strawberry.ID = strawberry.field(description="Its id.")
     domain: str | None = strawberry.field(description="The domain of its e-mail addresses and pages.")
     name: str | None = strawberry.field(description="Its name.")
@@ -76,3 +79,10 @@ class Account:
         """What its leads add up to; null when it was deleted meanwhile."""
         figures = await info.context.account_figures.load(self.account_id)
         return None if figures is None else AccountEngagement.of(figures)
+
+
+async def _find(context: Context, account_id: str) -> Account:
+    return Account.of(await accounts.get_account(context, account_id))
+
+
+findable("Account", "account_id", _find)

@@ -14,6 +14,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.ranges import TimeRange, bounds
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.words import Suppression
 from leadvibe.store.activity import ActivityFilter as Filter
 
 
@@ -62,7 +63,7 @@ class ActivityEvent:
     channel: str = strawberry.field(description="Where it happened.")
     timestamp: datetime = strawberry.field(description="When it happened.")
     metadata: dict[str, Any] = strawberry.field(description="What else is known of it.")
-    suppression_reason: str | None = strawberry.field(description="Why it was not scored; null when it was.")
+    suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
     score: BigInt | None = strawberry.field(description="The primary score after it; null when it did not count.")
     score_delta: BigInt | None = strawberry.field(description="By how much it changed the primary score.")

@@ -10,8 +10,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from enum import Enum
 from functools import cache, partial
-from types import NoneType
+from types import NoneType, new_class
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import strawberry
@@ -25,7 +26,9 @@ from strawberry.types import get_object_definition, has_object_definition
 from strawberry.types.field import StrawberryField
 
 from leadvibe.errors import ApiError, FieldProblem
+from leadvibe.schema.node import Node
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.words import enum_in
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -40,7 +43,11 @@ def object_type(row: type[SQLModel], *more: StrawberryField) -> Any:
     for name, info in row.model_fields.items():
         kind = _graphql_type(name, info, large=isinstance(columns[name].type, BigInteger))
         fields.append(_field(name, kind, info))
-    return create_type(row.__name__, [*fields, *more], description=inspect.getdoc(row))
+    own = {each.python_name: each for each in (*fields, *more)}
+    # As create_type does, which knows no interfaces.
+    names = own | {"__annotations__": {name: each.type for name, each in own.items()}}
+    kind = new_class(row.__name__, (Node,), {}, lambda namespace: namespace.update(names))
+    return strawberry.type(kind, description=inspect.getdoc(row))
 
 
 @cache
@@ -75,7 +82,10 @@ def _default(info: FieldInfo) -> dict[str, Any]:
         return {}
     if isinstance(info.default, list):
         return {"default_factory": partial(list, info.default)}
-    return {"default": strawberry.UNSET if info.default is None else info.get_default()}
+    if info.default is None:
+        return {"default": strawberry.UNSET}
+    enum = enum_in(info.annotation)
+    return {"default": info.get_default() if enum is None else enum(info.default)}
 
 
 def body_of(body: type[Body], given: Any) -> Body:
@@ -89,8 +99,12 @@ def body_of(body: type[Body], given: Any) -> Body:
 
 def _sent(given: Any) -> Any:
     """What the client sent in an input, with the inputs inside it."""
+    if isinstance(given, Enum):
+        return given.value
     if isinstance(given, list):
         return [_sent(each) for each in given]
+    if isinstance(given, dict):
+        return {name: _sent(value) for name, value in given.items()}
     if not has_object_definition(given):
         return given
     values = (
@@ -112,7 +126,7 @@ def _graphql_type(
     parts = list(_parts(info.annotation))
     kind: Any = next(part for part in parts if part is not NoneType)
     if isinstance(kind, str):  # one of some words
-        kind = str
+        kind = enum_in(info.annotation) or str
     elif kind is str and (name.endswith("_id") or name == "id"):
         kind = strawberry.ID
     elif kind is int and large:

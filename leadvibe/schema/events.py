@@ -17,6 +17,7 @@ from leadvibe.schema.errors import problems
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.words import Suppression
 from leadvibe.store import event_queries, tables
 
 
@@ -30,9 +31,7 @@ class Event:
     channel: str = strawberry.field(description="Where it happened: web, email, slack, webinar, crm or system.")
     timestamp: datetime = strawberry.field(description="When it happened.")
     metadata: dict[str, Any] = strawberry.field(description="What else is known of it.")
-    suppression_reason: str | None = strawberry.field(
-        description="Why it was not scored: inorganic, inorganic_grouped or metadata_filter; null when it was."
-    )
+    suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
     created_at: datetime = strawberry.field(description="The same as `timestamp`.")
     score_delta: BigInt | None = strawberry.field(

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.types.field import StrawberryField
 
+from leadvibe.errors import not_found
+from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.decays import DECAYS
 from leadvibe.resolvers.family import Family
 from leadvibe.resolvers.fit import (
@@ -25,6 +27,7 @@ from leadvibe.resolvers.surge import SURGE_TRIGGERS
 from leadvibe.resolvers.triggers import MILESTONES, PATTERNS, SEQUENCES
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
+from leadvibe.schema.node import findable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def family_fields(
     noun = family.noun.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
     kind = kind or object_type(family.row)
+    findable(family.row.__name__, family.row.key, _finder(family))
     new = input_type(family.Input, f"What {article} {noun} is made of.")
     changed = input_type(family.Changes, f"Changes of {article} {noun}; what is left out keeps its value.")
     row_id = Annotated[strawberry.ID, strawberry.argument(description=f"The {noun}.")]
@@ -103,6 +107,18 @@ def family_fields(
             _named(f"delete_{family.noun}", delete, strawberry.ID | None, f"Removes {article} {noun}; answers its id."),
         ),
     )
+
+
+def _finder(family: Family[Any]) -> Callable[[Context, str], Awaitable[Any]]:
+    """Finds one row; a unit has few."""
+
+    async def find(context: Context, key: str) -> Any:
+        for row in await family.list(context):
+            if getattr(row, family.row.key) == key:
+                return row
+        raise not_found(f"The {family.noun.replace('_', ' ')} {key}")
+
+    return find
 
 
 def _named(name: str, resolver: Any, kind: Any, description: str) -> StrawberryField:

@@ -10,10 +10,12 @@ from typing import Annotated, Any, cast
 import strawberry
 
 from leadvibe.resolvers import leads
+from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.leads import PRIMARY, primary_of
 from leadvibe.schema.accounts import Account
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.node import Node, findable
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.selections import Columns, is_counted, selected_nodes
@@ -44,7 +46,7 @@ class LeadAlias:
 
 
 @strawberry.type(description="A person inside one organisational unit.")
-class Lead:
+class Lead(Node):
     lead_id: strawberry.ID = strawberry.field(description="Opaque text, chosen by the client or made by the server.")
     score: BigInt = strawberry.field(description="Score of the primary engagement ruleset.")
     metadata: dict[str, Any] = strawberry.field(description="What else is known of the lead.")
@@ -134,10 +136,18 @@ class Lead:
         ]
 
 
+async def _find(context: Context, lead_id: str) -> Lead:
+    return Lead.of(await leads.get_lead(context, lead_id))
+
+
+findable("Lead", "lead_id", _find)
+
+
 # What the fields with resolvers read; the others read the column of their name, with two exceptions.
 LEAD_COLUMNS = Columns(
     Lead,
     {
+        "node_id": ["lead_id"],
         "aliases": ["lead_id"],
         "account": ["account_id"],
         "profile": ["metadata"],

@@ -11,6 +11,7 @@ from leadvibe.resolvers.context import Context
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import answer_type, body_of, input_type
 from leadvibe.schema.fields import field
+from leadvibe.schema.words import RoleInUnit
 
 Me: Any = answer_type(members.Me)
 Person: Any = answer_type(members.PersonView)
@@ -25,7 +26,7 @@ MemberChangesInput: Any = input_type(members.MemberChanges, "Changes of a member
 UnitId = Annotated[strawberry.ID, strawberry.argument(description="The unit.")]
 MemberId = Annotated[strawberry.ID, strawberry.argument(description="The member.")]
 UnitName = Annotated[str, strawberry.argument(description="Name that people see; the slug follows it.")]
-Role = Annotated[str, strawberry.argument(description="Owner, Operator or Viewer.")]
+Role = Annotated[RoleInUnit, strawberry.argument(description="What it may do there.")]
 
 
 async def _inside(info: Info, unit_id: str) -> Context:
@@ -105,7 +106,7 @@ class OrganisationMutations:
 
     @field
     async def assign_member(
-        self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role = "Viewer"
+        self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role = RoleInUnit.VIEWER
     ) -> strawberry.ID | None:
         """Makes a member one of the unit, or gives it another role there. For the unit's Owners and Operators."""
         given = body_of(memberships.Assignment, {"org_member_id": org_member_id, "role": role})

@@ -34,6 +34,7 @@ from leadvibe.schema.lead_edits import LeadMutations
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.limits import Limits
 from leadvibe.schema.merging import MergeMutations, MergeQueries
+from leadvibe.schema.node import NodeQueries, trust_resolvers
 from leadvibe.schema.organisation import OrganisationMutations, OrganisationQueries
 from leadvibe.schema.pushing import PushingExecutor
 from leadvibe.schema.sample_data import SampleDataMutations
@@ -92,6 +93,7 @@ SCHEMA = _Schema(
         DeliveryQueries,
         GovernanceQueries,
         ServiceQueries,
+        NodeQueries,
         fields=[*families.QUERIES, *segments.QUERIES],
     ),
     mutation=_root(
@@ -127,3 +129,4 @@ SCHEMA = _Schema(
         Limits,
     ],
 )
+trust_resolvers(SCHEMA._schema)

@@ -10,6 +10,7 @@ from leadvibe.resolvers import settings
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of
 from leadvibe.schema.fields import field
+from leadvibe.schema.words import ProcessingScope, SurgeMode
 
 
 @strawberry.input(description="Changes of the scoring settings; what is left out stays.")
@@ -25,8 +26,8 @@ class ScoringChanges:
 @strawberry.input(description="Changes of an event type; what is left out stays.")
 class EventTypeChanges:
     hidden: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether it is only stored.")
-    max_processing_scope: str | None = strawberry.field(
-        default=strawberry.UNSET, description="observe, decide or activate."
+    max_processing_scope: ProcessingScope | None = strawberry.field(
+        default=strawberry.UNSET, description="How far its events are processed."
     )
 
 
@@ -47,7 +48,7 @@ class SurgeBand:
 
 @strawberry.type(description="How a session's later events are worth more.")
 class SurgePolicy:
-    mode: str = strawberry.field(description="off, standard, gentle or custom.")
+    mode: SurgeMode = strawberry.field(description="Which multipliers hold.")
     bands: list[SurgeBand] = strawberry.field(description="In their order.")
     idle_reset_seconds: int = strawberry.field(description="A longer gap begins a new session.")
     multiplier_cap: float = strawberry.field(description="Bounds every multiplier.")
@@ -72,7 +73,7 @@ class SurgeBandInput:
 
 @strawberry.input(description="Changes of the surge policy; what is left out stays.")
 class SurgePolicyChanges:
-    mode: str | None = strawberry.field(default=strawberry.UNSET, description="off, standard, gentle or custom.")
+    mode: SurgeMode | None = strawberry.field(default=strawberry.UNSET, description="Which multipliers hold.")
     bands: list[SurgeBandInput] | None = strawberry.field(default=strawberry.UNSET, description="For the mode custom.")
     idle_reset_seconds: int | None = strawberry.field(default=strawberry.UNSET, description="At least 1.")
     multiplier_cap: float | None = strawberry.field(default=strawberry.UNSET, description="1 to 3.")
@@ -82,7 +83,7 @@ class SurgePolicyChanges:
 class EventTypeSetting:
     name: str = strawberry.field(description="The type.")
     hidden: bool = strawberry.field(description="Hidden types are only stored, and shown nowhere.")
-    max_processing_scope: str = strawberry.field(description="observe, decide or activate.")
+    max_processing_scope: ProcessingScope = strawberry.field(description="How far its events are processed.")
     ou_event_count: int = strawberry.field(description="How many events of it the unit has.")
     protected: bool = strawberry.field(description="Whether its events cannot be deleted by type.")
     deletable: bool = strawberry.field(description="Whether they can.")

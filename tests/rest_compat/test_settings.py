@@ -140,7 +140,7 @@ async def test_graphql_reads_and_changes_the_same_settings(acme: Org) -> None:
     query = """
         mutation {
           updateScoringSettings(input: {sessionTimeoutMinutes: 20}) { sessionTimeoutMinutes allowNegativeScores }
-          updateSurgePolicy(input: {mode: "custom", bands: [{minEvents: 1, multiplier: 1.5}]}) {
+          updateSurgePolicy(input: {mode: CUSTOM, bands: [{minEvents: 1, multiplier: 1.5}]}) {
             mode multiplierCap bands { minEvents maxEvents multiplier }
           }
         }
@@ -151,7 +151,7 @@ async def test_graphql_reads_and_changes_the_same_settings(acme: Org) -> None:
         "data": {
             "updateScoringSettings": {"sessionTimeoutMinutes": 20, "allowNegativeScores": False},
             "updateSurgePolicy": {
-                "mode": "custom",
+                "mode": "CUSTOM",
                 "multiplierCap": 2.0,
                 "bands": [{"minEvents": 1, "maxEvents": None, "multiplier": 1.5}],
             },

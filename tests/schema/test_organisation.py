@@ -8,7 +8,7 @@ from leadvibe.ids import new_id
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from tests.schema.conftest import Server, basic
 
-PERSON = {"firstName": "Jane", "lastName": "Doe", "role": "editor"}
+PERSON = {"firstName": "Jane", "lastName": "Doe", "role": "EDITOR"}
 
 
 async def test_units_members_and_memberships(server: Server, acme: Bootstrapped) -> None:
@@ -19,7 +19,7 @@ async def test_units_members_and_memberships(server: Server, acme: Bootstrapped)
 
     assert (await ask("{ me { orgMemberId role verified } }"))["me"] == {
         "orgMemberId": acme.org_member_id,
-        "role": "admin",
+        "role": "ADMIN",
         "verified": True,
     }
     unit = (await ask('mutation { createOrgUnit(name: "EMEA Sales") { unitId slug } }'))["createOrgUnit"]
@@ -40,11 +40,11 @@ async def test_units_members_and_memberships(server: Server, acme: Bootstrapped)
 
     both = {"u": unit["unitId"], "m": jane}
     await ask("mutation ($u: ID!, $m: ID!) { assignMember(unitId: $u, orgMemberId: $m) }", **both)
-    await ask('mutation ($u: ID!, $m: ID!) { changeUnitRole(unitId: $u, orgMemberId: $m, role: "Operator") }', **both)
+    await ask("mutation ($u: ID!, $m: ID!) { changeUnitRole(unitId: $u, orgMemberId: $m, role: OPERATOR) }", **both)
     roles = await ask("query ($u: ID!) { memberships(unitId: $u) { orgMemberId role } }", u=unit["unitId"])
     assert roles["memberships"] == [
-        {"orgMemberId": acme.org_member_id, "role": "Owner"},
-        {"orgMemberId": jane, "role": "Operator"},
+        {"orgMemberId": acme.org_member_id, "role": "OWNER"},
+        {"orgMemberId": jane, "role": "OPERATOR"},
     ]
     await ask("mutation ($u: ID!, $m: ID!) { unassignMember(unitId: $u, orgMemberId: $m) }", **both)
     assert await ask("mutation ($m: ID!) { removeMember(id: $m) }", m=jane) == {"removeMember": jane}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLObjectType
+from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
 from leadvibe.schema.app import sdl
 from leadvibe.schema.root import SCHEMA
@@ -25,7 +25,7 @@ def _undescribed() -> Iterator[str]:
             yield name
         if isinstance(kind, GraphQLEnumType):
             yield from (f"{name}.{value}" for value, entry in kind.values.items() if not entry.description)
-        if isinstance(kind, GraphQLObjectType | GraphQLInputObjectType):
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType):
             for field_name, field in kind.fields.items():
                 if not field.description:
                     yield f"{name}.{field_name}"

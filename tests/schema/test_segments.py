@@ -12,7 +12,7 @@ from leadvibe.store.database import Database
 from leadvibe.store.tables import now
 from tests.schema.conftest import Server, bearer
 
-RULE = {"ruleType": "lead_metadata", "fieldName": "a", "operator": "equals", "value": "x"}
+RULE = {"ruleType": "LEAD_METADATA", "fieldName": "a", "operator": "equals", "value": "x"}
 CHANGES = """subscription ($id: ID!, $after: String) {
     segmentMembershipChanged(segmentId: $id, after: $after) { segmentId leadId entered cursor }
 }"""

@@ -17,7 +17,7 @@ MAKE = """mutation {
         eventType: "*", scoreThreshold: 5, profileFilters: [{field: "plan", operator: "not_exists"}]
     }) { triggerId name profileFilters { field operator value } }
     sequence: createSequence(input: {
-        eventTypes: ["view", "click"], windowSeconds: 600, windowUnit: "minutes", webhookUrl: "", slackTargetId: "C1"
+        eventTypes: ["view", "click"], windowSeconds: 600, windowUnit: MINUTES, webhookUrl: "", slackTargetId: "C1"
         eventSteps: [{eventType: "view", order: 0, minCount: 2}, {eventType: "click", order: 1}]
     }) { triggerId eventSteps { eventType minCount order filters { field } } }
     pattern: createPatternTrigger(input: {conditions: [{eventType: "view", minCount: 2}]}) { triggerId }
