@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 from graphql import parse
 from graphql.execution import ExecutionResult, execute
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -67,14 +67,14 @@ class Query:
 SCHEMA = strawberry.Schema(Query, types=[Place], config=CONFIG)
 
 # What resolvers answer is mostly right, and sometimes not: absent, of another type, or an exception.
-_WRONG = st.sampled_from([None, 7, 2**40, "seven", 1.5, True, ValueError("no value"), [], {}])
+_WRONG = st.sampled_from([None, None, None, 7, 2**40, "seven", 1.5, True, ValueError("no value"), [], {}])
 _TIMES = st.sampled_from(
     [datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=5)))]
 )
 
 
 def _mostly(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.integers(0, 24).flatmap(lambda n: _WRONG if n == 0 else right)
+    return st.integers(0, 9).flatmap(lambda n: _WRONG if n == 0 else right)
 
 
 _PLACES = st.builds(Place, name=_mostly(st.text(max_size=3)), since=_mostly(st.none() | _TIMES))
@@ -142,6 +142,7 @@ def _told(result: ExecutionResult) -> Any:
     return str(result.data), sorted(errors, key=str)
 
 
+@settings(max_examples=200)
 @given(people=_ALL, on_all=_SELECTIONS, on_first=_SELECTIONS)
 def test_the_answer_is_always_the_one_of_graphql_core(people: list[Any], on_all: str, on_first: str) -> None:
     query = f"query ($yes: Boolean!, $no: Boolean!) {{ people{on_all} first{on_first} }} {_FRAGMENT}"
