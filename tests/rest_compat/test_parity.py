@@ -22,7 +22,7 @@ ONLY_REST = {"GET /integrations", "GET /auth/password/page", "GET /openapi.json"
 
 # What the reference does not have.
 ONLY_GRAPHQL = {
-    "Query": {"node", "nodes", "job", "segment", "previewSegment", "deliveries", "delivery", "webhookSecret"},
+    "Query": {"node", "job", "segment", "previewSegment", "deliveries", "delivery", "webhookSecret"},
     "Mutation": {"rescore", "cancelJob", "redeliver", "redeliverDead", "rotateWebhookSecret"},
     "Subscription": {
         "eventIngested",
