@@ -9,6 +9,7 @@ from typing import Any
 from graphql import GraphQLError
 from sqlalchemy.exc import DBAPIError
 from strawberry.extensions import SchemaExtension
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.utils.str_converters import to_camel_case
 
 from leadvibe.errors import ApiError, bad_request
@@ -47,8 +48,8 @@ def shown(error: GraphQLError) -> GraphQLError:
         cause = bad_request("A text has a NUL character, which nothing stored here has.")
     if isinstance(cause, ApiError):
         return _rewritten(error, cause.message, extensions_of(cause))
-    if cause is None or isinstance(cause, GraphQLError):
-        # The document is not of this schema, or a value is not of its type.
+    if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
+        # The document is not of this schema, or has no such operation; or a value is not of its type.
         return _rewritten(error, error.message, {"code": "invalid_query"})
     _log.error("GraphQL operation failed at %s", error.path, exc_info=cause)
     return _rewritten(error, "The server failed to answer; it has logged why.", {"code": "internal_error"})

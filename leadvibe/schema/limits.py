@@ -36,15 +36,18 @@ class _Measured:
     shape: Shape
     cost: Cost
     streams: bool
+    is_one_of_several: bool
 
     @classmethod
     def of(cls, schema: GraphQLSchema, document: DocumentNode, name: str | None) -> Self:
-        operation = _operation(document, name)
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        # Strawberry has made sure that it is there.
+        operation = next((node for node in operations if node.name and node.name.value == name), operations[0])
         fragments = fragments_of(document)
         shape = shape_of(fragments, operation)
         # What is too deep to be executed is not looked at more closely.
         cost = cost_of(schema, fragments, operation) if shape.nesting <= _MOST_NESTING else NOTHING
-        return cls(shape, cost, operation.operation is OperationType.SUBSCRIPTION)
+        return cls(shape, cost, operation.operation is OperationType.SUBSCRIPTION, len(operations) > 1)
 
 
 # By the document's text and the operation's name.
@@ -93,6 +96,9 @@ class Limits(SchemaExtension):
             measured = _measure(execution)
         except RecursionError:
             return _too_deep(settings.graphql_max_depth)
+        if measured.is_one_of_several and execution._provided_operation_name is None:
+            # Strawberry would take the first.
+            return bad_request("The document has several operations: name one by `operationName`.", "invalid_query")
         shape = measured.shape
         if shape.depth > settings.graphql_max_depth or shape.nesting > _MOST_NESTING:
             return _too_deep(settings.graphql_max_depth)
@@ -129,12 +135,6 @@ def _measure(execution: ExecutionContext) -> _Measured:
         if text is not None and len(text) <= _LONGEST_KEPT:
             _measured[key] = measured
     return measured
-
-
-def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The one that is executed; Strawberry has made sure that it is there."""
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    return next((node for node in operations if node.name is not None and node.name.value == name), operations[0])
 
 
 def _too_deep(maximum: int) -> ApiError:
