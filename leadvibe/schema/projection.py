@@ -197,7 +197,8 @@ def _present(complete_all: Completer, required: bool) -> Completer:
 
 
 def _are_absent_alike(values: Sequence[Any], done: Sequence[Any]) -> bool:
-    return Undefined not in done and all((a is None) == (b is None) for a, b in zip(values, done, strict=True))
+    pairs = zip(values, done, strict=True)
+    return all((before is None) == (after is None) and after is not Undefined for before, after in pairs)
 
 
 @cache

@@ -169,3 +169,12 @@ async def test_plans_are_made_once_for_a_document() -> None:
     second = await _execute(document, people, ProjectingExecutor)
     assert first.data == second.data == {"people": [{"id": "1", "name": "Ada", "home": None}]}
     assert made and document.plans.plans == made
+
+
+async def test_absent_values_of_coerced_fields_are_not_unusual() -> None:
+    absent = dict.fromkeys(["name", "age", "home", "known", "friends", "best"])
+    person = Person(id="1", score=BigInt(1), seen=datetime.now(UTC), data={}, tags=[], **absent)  # type: ignore[arg-type]
+    document = PlannedDocument.of(parse("{ people { age name } }"))
+    await _execute(document, [person], ProjectingExecutor)
+    (plan,) = document.plans.plans.values()
+    assert plan.rows([person]) == [{"age": None, "name": None}]
