@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -15,6 +16,9 @@ from strawberry.utils.str_converters import to_camel_case
 from leadvibe.errors import ApiError, bad_request
 
 _NOT_IN_REPERTOIRE = "22021"
+
+# Where graphql-core prints the value that does not fit, which may be a secret or long: behind it nothing is said.
+_PRINTED_VALUE = re.compile(r"(?s)(?:, found:?|(?<=value)(?<!invalid value):) .*")
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +54,7 @@ def shown(error: GraphQLError) -> GraphQLError:
         return _rewritten(error, cause.message, extensions_of(cause))
     if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
         # The document is not of this schema, or has no such operation; or a value is not of its type.
-        return _rewritten(error, error.message, {"code": "invalid_query"})
+        return _rewritten(error, _PRINTED_VALUE.sub(".", error.message), {"code": "invalid_query"})
     _log.error("GraphQL operation failed at %s", error.path, exc_info=cause)
     return _rewritten(error, "The server failed to answer; it has logged why.", {"code": "internal_error"})
 
