@@ -32,6 +32,7 @@ async def lead(
     last_event_at: datetime | None = NOW,
     created_at: datetime | None = None,
 ) -> None:
+    await primary(org)  # a first ruleset takes over the scores of the leads that are there
     await database.pool.execute(
         """
         INSERT INTO leads (unit_id, lead_id, score, scores, session_count, deleting, metadata, last_event_at,
