@@ -32,7 +32,6 @@ async def lead(
     last_event_at: datetime | None = NOW,
     created_at: datetime | None = None,
 ) -> None:
-    await primary(org)  # a first ruleset takes over the scores of the leads that are there
     await database.pool.execute(
         """
         INSERT INTO leads (unit_id, lead_id, score, scores, session_count, deleting, metadata, last_event_at,
@@ -169,6 +168,7 @@ async def test_what_is_not_there_is_404(history: Org, rival: Org) -> None:
 
 @pytest.mark.parametrize("path", ["/score-gains", "/recent-score-gains"])
 async def test_gains_are_what_rose_in_the_window(acme: Org, database: Database, path: str) -> None:
+    await primary(acme)  # it takes over the scores of leads that are there before it
     for lead_id, score, earlier in (("ld_456", 62, 34), ("ld_123", 85, 45), ("down", 5, 9), ("same", 7, 7)):
         await lead(database, acme, lead_id, score)
         await snapshot(database, acme, lead_id, ago(days=20), 1)
@@ -186,6 +186,7 @@ async def test_gains_are_what_rose_in_the_window(acme: Org, database: Database, 
 
 
 async def test_a_new_lead_gained_all_it_has(acme: Org, database: Database) -> None:
+    await primary(acme)  # it takes over the scores of leads that are there before it
     await lead(database, acme, "new", 30, created_at=ago(days=1))
     await snapshot(database, acme, "other", ago(days=30), 1)
     await snapshot(database, acme, "new", ago(hours=20), 20)
@@ -194,6 +195,7 @@ async def test_a_new_lead_gained_all_it_has(acme: Org, database: Database) -> No
 
 async def test_before_snapshots_began_nothing_is_known_to_be_gained(acme: Org, database: Database) -> None:
     """A lead that is older than the unit's first snapshot gained what it has more than at that time."""
+    await primary(acme)
     await lead(database, acme, "old", 30)
     await snapshot(database, acme, "old", ago(days=2), 25)
     await snapshot(database, acme, "old", ago(days=1), 28)
