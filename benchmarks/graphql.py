@@ -108,7 +108,7 @@ async def _postgraphile(bench: Bench) -> AsyncIterator[int]:
 
 async def _same_answer(port: int, reference_port: int, sender: str) -> None:
     """Both answer whole pages with the same fields, or the comparison would be none."""
-    async with httpx.AsyncClient(headers={"Authorization": sender}) as client:
+    async with httpx.AsyncClient(headers={"Authorization": sender}, timeout=60) as client:
         pages = []
         for each, query in ((port, _OURS), (reference_port, _THEIRS)):
             answer = await client.post(f"http://127.0.0.1:{each}/graphql", json={"query": query})
