@@ -19,10 +19,6 @@ from starlette.applications import Starlette
 from leadvibe import logs, metrics, tracing
 from leadvibe.config import Settings
 from leadvibe.live.publisher import Publisher
-from leadvibe.pipeline.delivery.deliverer import Deliverer
-from leadvibe.pipeline.delivery.senders import open_senders
-from leadvibe.pipeline.scheduler import run_jobs
-from leadvibe.pipeline.worker import Worker
 from leadvibe.store.database import Database
 from leadvibe.store.embedded import embedded_postgres
 
@@ -100,7 +96,7 @@ class _Server(uvicorn.Server):
 
 async def serve_api(settings: Settings, listener: socket.socket) -> None:
     """One API process; uvicorn handles SIGINT and SIGTERM."""
-    from leadvibe.app import create_app  # here, because a worker needs none of it
+    from leadvibe.app import create_app  # here and below: each part takes a while to import what it alone needs
 
     tracing.start("api")
     app = create_app(settings)
@@ -123,6 +119,8 @@ async def serve_api(settings: Settings, listener: socket.socket) -> None:
 
 
 async def serve_worker(settings: Settings) -> None:
+    from leadvibe.pipeline.worker import Worker
+
     assert settings.database_url is not None
     tracing.start("worker")
     _spare_the_collector()
@@ -135,6 +133,8 @@ async def serve_worker(settings: Settings) -> None:
 
 
 async def serve_scheduler(settings: Settings) -> None:
+    from leadvibe.pipeline.scheduler import run_jobs
+
     assert settings.database_url is not None
     tracing.start("scheduler")
     database = await Database.open(settings.database_url, pool_size=2)
@@ -145,6 +145,9 @@ async def serve_scheduler(settings: Settings) -> None:
 
 
 async def serve_deliverer(settings: Settings) -> None:
+    from leadvibe.pipeline.delivery.deliverer import Deliverer
+    from leadvibe.pipeline.delivery.senders import open_senders
+
     assert settings.database_url is not None
     tracing.start("deliverer")
     database = await Database.open(settings.database_url, pool_size=4)

@@ -204,7 +204,7 @@ def test_a_unit_must_be_named_where_there_are_several(
 
 
 def test_a_job_runs_now_and_says_what_it_did(serve: Serve, data_dir: Path) -> None:
-    for name in sorted(JOBS):
+    for name in ("partitions", "segments"):
         done = leadvibe(data_dir, "jobs", "run", name)
         assert done.returncode == 0 and done.stdout.strip(), done.stderr
 
