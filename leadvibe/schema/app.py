@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import cache
-from importlib.resources import files
-from importlib.util import find_spec
 from json import JSONDecodeError
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
@@ -33,15 +29,15 @@ from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
 from leadvibe.config import Settings
-from leadvibe.errors import ApiError, bad_request, too_large, unauthorized
+from leadvibe.errors import ApiError, bad_request
 from leadvibe.schema import http
+from leadvibe.schema.bodies import request_of
 from leadvibe.schema.context import GraphQLContext
+from leadvibe.schema.graphiql import assets, page
 from leadvibe.schema.persisted import Documents, UnknownDocument
 from leadvibe.schema.root import SCHEMA
 from leadvibe.schema.sockets import SocketHandler
 
-# As for REST: 2,000 events of 8 KB.
-_LARGEST_BODY = 16 * 1024 * 1024
 _INIT_SECONDS = 10
 
 
@@ -55,7 +51,7 @@ class Door(GraphQL[GraphQLContext, None]):
         if scope["type"] != "http":
             return await super().__call__(scope, receive, send)
         try:
-            response = await self.run(await _request(scope, receive))
+            response = await self.run(await request_of(scope, receive))
         except ApiError as error:
             media_type = http.negotiated(Headers(scope=scope).get("accept"))
             response = http.refusal(error, media_type, well_formed=isinstance(error, UnknownDocument))
@@ -171,7 +167,7 @@ class Door(GraphQL[GraphQLContext, None]):
         return await super().on_ws_connect(context)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(_page())
+        return HTMLResponse(page())
 
     def decode_json(self, data: str | bytes) -> object:
         """Requests and messages alike are objects; whatever else is told like malformed JSON."""
@@ -195,7 +191,7 @@ def graphql_routes(settings: Settings) -> list[BaseRoute]:
     )
     door.documents = Documents.from_settings(settings)
     return [
-        Mount("/graphql/assets", StaticFiles(directory=_assets())),
+        Mount("/graphql/assets", StaticFiles(directory=assets())),
         Route("/graphql", door),
         WebSocketRoute("/graphql", door),
     ]
@@ -204,43 +200,3 @@ def graphql_routes(settings: Settings) -> list[BaseRoute]:
 def sdl() -> str:
     """The schema in GraphQL's schema definition language: what `schema.graphql` holds."""
     return SCHEMA.as_str() + "\n"
-
-
-async def _request(scope: Scope, receive: Receive) -> Request:
-    """The request, with its body bounded. An upload may be of any size, so its sender is verified before it is
-    read; and as a foreign page can send a form but no Authorization header, it can import nothing."""
-    request = Request(scope, receive)
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return Request(scope, _bounded(receive))
-    if "authorization" not in request.headers:
-        raise unauthorized()
-    await GraphQLContext.of(request, None).authenticate()
-    return request
-
-
-def _bounded(receive: Receive) -> Receive:
-    """Ends a request with 413 as soon as its body is too large."""
-    size = 0
-
-    async def bounded() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > _LARGEST_BODY:
-            raise too_large(f"The body is larger than {_LARGEST_BODY} bytes.")
-        return message
-
-    return bounded
-
-
-@cache
-def _page() -> str:
-    return (files("leadvibe") / "static" / "graphiql.html").read_text()
-
-
-def _assets() -> Path:
-    """GraphiQL's files in a package made for Django, which is found but never imported."""
-    package = "graphene_django_graphiql_static"
-    spec = find_spec(package)
-    assert spec is not None and spec.origin is not None, f"{package} is a dependency"
-    return Path(spec.origin).parent / "static" / package

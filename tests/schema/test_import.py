@@ -120,3 +120,9 @@ async def test_a_body_that_is_no_form_is_refused(server: Server, acme: Bootstrap
 async def test_a_file_must_be_a_file(server: Server, acme: Bootstrapped) -> None:
     answer = await server.ask(IMPORT, {"file": "event_type,lead_id"}, as_=acme)
     assert answer["errors"][0]["extensions"]["code"] == "invalid_request"
+
+
+async def test_a_form_is_one_however_its_type_is_spelt(server: Server) -> None:
+    headers = {"Content-Type": "Multipart/Form-Data; boundary=x"}
+    response = await server.http.post("/graphql", content=b"--x--", headers=headers)
+    assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (401, "unauthorized")
