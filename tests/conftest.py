@@ -26,6 +26,14 @@ from leadvibe.store.migrate import migrate
 from tests.serve_process import home_of, remove_cluster
 
 
+# What starts processes takes longest, and goes first: at the end there are small files to share.
+_LONG = ("tests/operation", "tests/clients", "tests/test_", "tests/pipeline", "tests/rest_compat/test_random")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 def _with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path="/" + name))
 

@@ -18,7 +18,7 @@ Bodies = list[dict[str, Any]]
 
 worlds = st.one_of(guarded(), configs())
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 _leads = st.sampled_from(("a", "a", "a", "b", None, None))
 

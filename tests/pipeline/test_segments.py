@@ -26,7 +26,7 @@ from tests.pipeline.segmented import add, add_levels, add_segment, listed, match
 from tests.pipeline.units import Unit, body, new_unit, rescore
 from tests.scoring.streams import config, grouped, plain, ruleset
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 LEADS = ("ld_a", "ld_b", "ld_c", "ld_d")
 SCORING = config(ruleset(view=6, **{"Page View": 4}), filters=[grouped(2, 3), plain(3, 5, "Page View")])
@@ -179,7 +179,7 @@ async def take(unit: Unit, step: str, what: Any) -> None:
             await rescore(unit.database, unit.unit_id)
 
 
-@settings(few, max_examples=20)
+@settings(few, max_examples=10)
 @given(
     st.lists(st.lists(rules(), min_size=1, max_size=3), min_size=1, max_size=3), st.lists(steps, min_size=2, max_size=7)
 )

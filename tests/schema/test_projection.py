@@ -142,7 +142,7 @@ def _told(result: ExecutionResult) -> Any:
     return str(result.data), sorted(errors, key=str)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(people=_ALL, on_all=_SELECTIONS, on_first=_SELECTIONS)
 def test_the_answer_is_always_the_one_of_graphql_core(people: list[Any], on_all: str, on_first: str) -> None:
     query = f"query ($yes: Boolean!, $no: Boolean!) {{ people{on_all} first{on_first} }} {_FRAGMENT}"

@@ -71,7 +71,7 @@ def walked(watcher: SequenceOf | Pattern, events: Sequence[Seen]) -> list[int]:
     return [match.event.seq for match in walk(Triggers(watchers=(watcher,)), (), [Arrival(each) for each in events])]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(sequences, arrivals)
 def test_a_sequence_completes_when_some_choice_does(sequence: SequenceOf, events: list[Seen]) -> None:
     assert walked(sequence, events) == [
@@ -79,7 +79,7 @@ def test_a_sequence_completes_when_some_choice_does(sequence: SequenceOf, events
     ]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(patterns, arrivals)
 def test_a_pattern_fires_where_a_burst_begins(pattern: Pattern, events: list[Seen]) -> None:
     assert walked(pattern, events) == [

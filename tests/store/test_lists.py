@@ -76,7 +76,7 @@ async def test_a_total_is_exact_up_to_a_bound_and_about_right_beyond(
 WORDS = st.text("abAB%_\\é.@", min_size=1, max_size=8)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(aliases=st.lists(WORDS, min_size=1, max_size=12, unique=True), q=st.text("abAB%_\\é.@", min_size=2, max_size=5))
 async def test_a_search_finds_what_a_scan_finds(database: Database, aliases: list[str], q: str) -> None:
     unit_id = f"unit_{abs(hash((tuple(aliases), q)))}"

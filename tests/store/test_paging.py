@@ -18,7 +18,7 @@ from leadvibe.store.tables import Lane, Lead
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYONE = LeadFilter()
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Few different values, so that most of them are shared.
 _times = st.integers(0, 2).map(lambda n: START + timedelta(microseconds=n))
