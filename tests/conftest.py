@@ -25,7 +25,6 @@ from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
 from tests.serve_process import home_of, remove_cluster
 
-
 # What starts processes takes longest, and goes first: at the end there are small files to share.
 _LONG = ("tests/operation", "tests/clients", "tests/test_", "tests/pipeline", "tests/rest_compat/test_random")
 
