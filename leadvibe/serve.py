@@ -94,13 +94,18 @@ class _Supervisor:
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         # In the order of stopping: first nothing more comes in, then what is at hand is finished.
         apis = self._parts("api", self.settings.api_processes, "--fd", str(self.listener.fileno()))
-        rest = self._parts("worker", self.settings.workers) + self._parts("scheduler", 1) + self._parts("deliver", 1)
+        workers = self._parts("worker", self.settings.workers)
+        rest = self._parts("scheduler", 1) + self._parts("deliver", 1)
+        keepers_of_rest: list[asyncio.Task[None]] = []
         async with AsyncExitStack() as stack:
-            for group in (rest, apis):
+            stack.push_async_callback(self._stop, rest, keepers_of_rest)
+            for group in (workers, apis):
                 keepers = [asyncio.create_task(self._keep(part)) for part in group]
                 stack.push_async_callback(self._stop, group, keepers)
             if await self._ready():
                 print(_greeting(self.settings, self.listener, demo), flush=True)
+            # Nobody waits for these, and they would only slow the others' start.
+            keepers_of_rest += [asyncio.create_task(self._keep(part)) for part in rest]
             await self.stopping.wait()
 
     def _parts(self, command: str, count: int, *arguments: str) -> list[_Part]:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
 
-from aiohttp import ClientError
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.web.async_client import AsyncWebClient
+
+if TYPE_CHECKING:
+    from slack_sdk.web.async_client import AsyncWebClient
 
 # What the bot may do: write to public channels, to those it is invited to and to people; list both.
 SCOPES = ("chat:write", "chat:write.public", "channels:read", "groups:read", "im:write", "users:read")
@@ -101,6 +102,8 @@ class Slack:
         await _answer(request)
 
     def _client(self, token: str | None) -> AsyncWebClient:
+        from slack_sdk.web.async_client import AsyncWebClient  # here, because a start need not wait for it
+
         return AsyncWebClient(token, self.api_url, timeout=ceil(self.timeout_seconds), logger=_log, retry_handlers=[])
 
 
@@ -110,6 +113,8 @@ def escape(text: str) -> str:
 
 
 async def _answer(request: Awaitable[Any]) -> dict[str, Any]:
+    from aiohttp import ClientError
+
     try:
         response = await request
     except SlackApiError as error:
