@@ -55,6 +55,7 @@ async def test_a_change_of_the_rules_rescores_the_leads_in_the_background(
 ) -> None:
     for org in (acme, rival):
         await org.http.post("/leads", json={"id": "ld_1", "metadata": {"title": "VP", "country": "NO"}})
+    await rescore_outdated(database, PROFILE, datetime.now(UTC))  # what other tests left in this database
     body = {"profile_property": "country", "condition": "equals", "comparison_value": "no", "weight": 5}
     rule = (await acme.http.post(f"{SETS}/{fit}/rules", json=body)).json()
     assert await scores(acme) == {fit: 30}
