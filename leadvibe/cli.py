@@ -6,11 +6,11 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
@@ -85,34 +85,31 @@ def api(fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
         processes.run(processes.serve_api(_with(settings, url), listener))
 
 
-@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe worker")
-def worker(metrics_port: MetricsPort = None) -> None:
-    """Run one scoring worker. Start as many as you like: a unit is scored by one at a time."""
+def _run_part(serve: Callable[[Settings], Coroutine[Any, Any, None]], metrics_port: int | None) -> None:
+    """A part that answers no requests; its metrics have a port of their own when one is given."""
     settings = Settings()
     log_to_stderr(settings)
     processes.tell_metrics(metrics_port)
     with database_url(settings) as url:
-        processes.run(processes.serve_worker(_with(settings, url)))
+        processes.run(serve(_with(settings, url)))
+
+
+@app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe worker")
+def worker(metrics_port: MetricsPort = None) -> None:
+    """Run one scoring worker. Start as many as you like: a unit is scored by one at a time."""
+    _run_part(processes.serve_worker, metrics_port)
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe scheduler")
 def scheduler(metrics_port: MetricsPort = None) -> None:
     """Run the scheduled jobs by the clock."""
-    settings = Settings()
-    log_to_stderr(settings)
-    processes.tell_metrics(metrics_port)
-    with database_url(settings) as url:
-        processes.run(processes.serve_scheduler(_with(settings, url)))
+    _run_part(processes.serve_scheduler, metrics_port)
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe deliver")
 def deliver(metrics_port: MetricsPort = None) -> None:
     """Send what triggers have to tell: webhooks, e-mails, messages. Start as many as you like."""
-    settings = Settings()
-    log_to_stderr(settings)
-    processes.tell_metrics(metrics_port)
-    with database_url(settings) as url:
-        processes.run(processes.serve_deliverer(_with(settings, url)))
+    _run_part(processes.serve_deliverer, metrics_port)
 
 
 @app.command(epilog="Example: leadvibe migrate --citus")

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -16,6 +15,7 @@ from cachetools import LRUCache
 
 from leadvibe import metrics, tracing
 from leadvibe.pipeline import batch
+from leadvibe.pipeline.duty import stay_at_work, wait_for_either
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.scoring.segments import SegmentPlan
 from leadvibe.store import outbox, queue, segment_config, unit_config, usage
@@ -91,25 +91,7 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; finishes the batch at hand. Survives a database that goes away."""
-        backoff = 0.1
-        stopped = asyncio.create_task(stop.wait())
-        try:
-            while not stop.is_set():
-                try:
-                    connection = await self.connect()
-                    try:
-                        backoff = 0.1
-                        await self._work(connection, stop, stopped)
-                    finally:
-                        await connection.close(timeout=5)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    _log.warning("The database failed (%r); trying again in %.1f s.", error, backoff)
-                    await asyncio.wait({stopped}, timeout=backoff)
-                    backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
-        finally:
-            stopped.cancel()
-            with suppress(asyncio.CancelledError):
-                await stopped
+        await stay_at_work(self.connect, self._work, stop)
 
     async def connect(self) -> Any:
         """The worker's one connection: it listens for wake-ups and shows that a worker is alive."""
@@ -117,13 +99,11 @@ class Worker:
         await connection.add_listener(WAKE_CHANNEL, lambda *_: self._woken.set())
         return connection
 
-    async def _work(self, connection: Any, stop: asyncio.Event, stopped: asyncio.Task[bool]) -> None:
-        while not stop.is_set():
+    async def _work(self, connection: Any, stopped: asyncio.Task[bool]) -> None:
+        while not stopped.done():
             self._woken.clear()
             if not await self.run_once(connection):
-                woken = asyncio.create_task(self._woken.wait())
-                await asyncio.wait({woken, stopped}, timeout=_POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                woken.cancel()
+                await wait_for_either(self._woken, stopped, _POLL_SECONDS)
 
     async def run_once(self, connection: AnyConnection) -> int:
         """Scores one batch of each unit that has work; the number of events scored."""

@@ -8,17 +8,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 from asyncpg import Record
 from cachetools import LRUCache
 
 from leadvibe import metrics, tracing
 from leadvibe.pipeline.delivery.retries import Breaker, wait_seconds
 from leadvibe.pipeline.delivery.sender import Failed, Message, Refused, Sender
+from leadvibe.pipeline.duty import stay_at_work, wait_for_either
 from leadvibe.store import delivery_queue as queue
 from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.delivery_queue import Result
@@ -30,7 +29,6 @@ _MOST_RUNNING_OF_UNIT = 64
 _MOST_BREAKERS = 10_000
 
 _POLL_SECONDS = 1.0
-_LONGEST_BACKOFF_SECONDS = 10.0
 # What is being sent when the process is told to stop gets this long.
 _GRACE_SECONDS = 5.0
 
@@ -63,36 +61,22 @@ class Deliverer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Works until `stop` is set; what is being sent may end. Survives a database that goes away."""
-        backoff = 0.1
-        stopped = asyncio.create_task(stop.wait())
         try:
-            while not stop.is_set():
-                try:
-                    connection = await connect(self._url, queue.DELIVERER_NAME, BY_KEY_ONLY)
-                    try:
-                        await connection.add_listener(WAKE_CHANNEL, lambda *_: self._woken.set())
-                        backoff = 0.1
-                        await self._work(connection, stop, stopped)
-                    finally:
-                        await connection.close(timeout=5)
-                except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                    _log.warning("The database failed (%r); trying again in %.1f s.", error, backoff)
-                    await asyncio.wait({stopped}, timeout=backoff)
-                    backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)
+            await stay_at_work(self._connect, self._work, stop)
         finally:
-            stopped.cancel()
             await self._break_off()
-            with suppress(asyncio.CancelledError):
-                await stopped
 
-    async def _work(self, connection: Any, stop: asyncio.Event, stopped: asyncio.Task[bool]) -> None:
-        while not stop.is_set():
+    async def _connect(self) -> Any:
+        connection = await connect(self._url, queue.DELIVERER_NAME, BY_KEY_ONLY)
+        await connection.add_listener(WAKE_CHANNEL, lambda *_: self._woken.set())
+        return connection
+
+    async def _work(self, connection: Any, stopped: asyncio.Task[bool]) -> None:
+        while not stopped.done():
             self._woken.clear()
             await self._save(connection)
             await self._claim(connection)
-            woken = asyncio.create_task(self._woken.wait())
-            await asyncio.wait({woken, stopped}, timeout=self._poll_seconds, return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
+            await wait_for_either(self._woken, stopped, self._poll_seconds)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE_SECONDS)
         await self._break_off()
