@@ -177,7 +177,7 @@ class Door(GraphQL[GraphQLContext, None]):
         return value
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data).decode()  # text: a WebSocket client expects no binary frames
+        return orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()  # text: a WebSocket client expects no binary frames
 
 
 def graphql_routes(settings: Settings) -> list[BaseRoute]:

@@ -38,7 +38,7 @@ from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.scalar import identity
 
-from leadvibe.schema.scalars import rfc3339
+from leadvibe.schema.scalars import in_utc
 
 # The values of one field for many objects, before and after completion.
 Completer = Callable[[Sequence[Any]], Sequence[Any]]
@@ -162,7 +162,7 @@ def _leaves(kind: GraphQLLeafType, required: bool) -> Completer:
         if coerce is None:
             return values
         if kinds <= _TIMES and kind.name == "DateTime":
-            return rfc3339(values)
+            return in_utc(values)
         done = [None if value is None else coerce(value) for value in values]
         if not {NoneType, UndefinedType}.isdisjoint(map(type, done)) and not _are_absent_alike(values, done):
             raise Unusual

@@ -33,18 +33,14 @@ def _time(value: Any) -> datetime:
         raise GraphQLError("A DateTime lies in the years 1 to 9999 of UTC.") from None
 
 
-def _rfc3339(time: datetime) -> str:
-    if time.tzinfo is not UTC:
-        time = time.astimezone(UTC)
-    return time.isoformat()[:-6] + "Z"  # in place of +00:00
+def _in_utc(time: datetime) -> datetime:
+    """A time stays one until the answer is encoded: the JSON encoder writes it as RFC 3339 by itself, faster."""
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
-def rfc3339(times: Sequence[Any]) -> list[str | None]:
+def in_utc(times: Sequence[Any]) -> Sequence[Any]:
     """What DateTime makes of times, or of none, for a whole column."""
-    return [
-        None if t is None else t.isoformat()[:-6] + "Z" if t.tzinfo is UTC else _rfc3339(t)  # in place of +00:00
-        for t in times
-    ]
+    return [time if time is None or time.tzinfo is UTC else _in_utc(time) for time in times]
 
 
 CONFIG = StrawberryConfig(
@@ -58,7 +54,7 @@ CONFIG = StrawberryConfig(
         datetime: strawberry.scalar(
             name="DateTime",
             description="A time as RFC 3339 text; answers are in UTC and end with Z.",
-            serialize=_rfc3339,
+            serialize=_in_utc,
             parse_value=_time,
         ),
     }
