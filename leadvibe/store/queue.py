@@ -129,12 +129,18 @@ async def lock_lane(connection: AnyConnection, unit_id: str, wait: bool = False)
 
 
 async def claim(connection: AnyConnection, unit_id: str, most: int) -> list[Record]:
-    """Takes the oldest events off the queue; they come back if the transaction fails."""
+    """Takes the oldest events off the queue; they come back if the transaction fails.
+
+    Up to a position, not by a set of them: where the planner believes that the queue is empty, it would look
+    through the set anew for each event that waits.
+    """
     rows = await connection.fetch(
         """
         DELETE FROM ingest_queue
-        WHERE unit_id = $1 AND position IN (
-            SELECT position FROM ingest_queue WHERE unit_id = $1 ORDER BY position LIMIT $2
+        WHERE unit_id = $1 AND position <= (
+            SELECT max(oldest.position) FROM (
+                SELECT position FROM ingest_queue WHERE unit_id = $1 ORDER BY position LIMIT $2
+            ) oldest
         )
         RETURNING position, event_id, lead_id, aliases, event_type, occurred_at, received_at, metadata,
                   skip_triggers

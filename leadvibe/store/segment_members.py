@@ -213,11 +213,13 @@ async def touch_events(connection: AnyConnection, unit_id: str, events: Mapping[
 
 
 async def claim_touched(connection: AnyConnection, unit_id: str, most: int) -> list[str]:
-    """Takes some of the touched leads off the list."""
+    """Takes some of the touched leads off the list; up to an id, for the reason that `queue.claim` gives."""
     rows = await connection.fetch(
         """
-        DELETE FROM segment_touched WHERE unit_id = $1 AND lead_id IN (
-            SELECT lead_id FROM segment_touched WHERE unit_id = $1 ORDER BY lead_id LIMIT $2
+        DELETE FROM segment_touched WHERE unit_id = $1 AND lead_id <= (
+            SELECT max(first.lead_id) FROM (
+                SELECT lead_id FROM segment_touched WHERE unit_id = $1 ORDER BY lead_id LIMIT $2
+            ) first
         ) RETURNING lead_id
         """,
         unit_id,
