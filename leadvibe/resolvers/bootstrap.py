@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leadvibe.errors import conflict
+from leadvibe.errors import bad_request, conflict
 from leadvibe.ids import new_id
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.new_unit import add_unit
@@ -32,15 +32,19 @@ class Bootstrapped:
 async def bootstrap(authenticator: Authenticator, org: str, email: str, password: str) -> Bootstrapped:
     """Makes or finds organisation, default unit and owner, and adds a fresh credential pair.
 
-    409 when the e-mail belongs to a member of another organisation. The password of a member that
-    exists is left as it is.
+    400 for a blank name, e-mail or password; 409 when the e-mail belongs to a member of another organisation.
+    The password of a member that exists is left as it is.
     """
+    org, email = org.strip(), email.strip().lower()
+    if not org or "@" not in email or not password:
+        raise bad_request("An organization needs a name, and its owner an e-mail address and a password.")
     client_id, client_secret = new_pair()
     secret_hash = await authenticator.hash(client_secret)
     password_hash = await authenticator.hash(password)
     async with authenticator.database.session() as session, session.begin():
+        await access.take_turns_at_bootstrap(session)
         unit = await _unit(session, org)
-        member = await _owner(session, unit, email.strip().lower(), password_hash)
+        member = await _owner(session, unit, email, password_hash)
         session.add(
             ApiCredential(
                 secret_id=new_id("sec"),

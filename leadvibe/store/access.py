@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlmodel import col, select
+from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.tables import Member, Membership, Organisation, OrgUnit, ServerSecret
+
+# Any number, the same for all.
+_BOOTSTRAP_LOCK = 7_205_759_405
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,11 @@ class Standing:
 
     member: Member
     units: dict[str, str]
+
+
+async def take_turns_at_bootstrap(session: AsyncSession) -> None:
+    """Until the transaction ends nobody else bootstraps: two at once would both find nothing and make it twice."""
+    await session.exec(select(func.pg_advisory_xact_lock(_BOOTSTRAP_LOCK)))
 
 
 async def member_by_email(session: AsyncSession, email: str) -> Member | None:

@@ -177,3 +177,17 @@ async def test_bootstrap_finds_what_it_made_before(authenticator: Authenticator,
     assert again.client_id != acme.client_id
     with pytest.raises(ApiError, match="another organization"):
         await bootstrap(authenticator, "Other", "ada@acme.example", "x")
+
+
+async def test_bootstraps_at_once_make_one_organisation(authenticator: Authenticator) -> None:
+    made = await asyncio.gather(*(bootstrap(authenticator, "Acme", "ada@acme.example", "x") for _ in range(4)))
+    assert len({(each.org_id, each.unit_id, each.org_member_id) for each in made}) == 1
+    assert len({each.client_id for each in made}) == 4
+
+
+@pytest.mark.parametrize(
+    ("org", "email", "password"), [(" ", "a@b.c", "x"), ("Acme", "ada", "x"), ("Acme", "a@b.c", "")]
+)
+async def test_bootstrap_takes_no_blanks(authenticator: Authenticator, org: str, email: str, password: str) -> None:
+    with pytest.raises(ApiError, match="needs a name"):
+        await bootstrap(authenticator, org, email, password)
