@@ -77,7 +77,7 @@ def read_event(
     sent_at = body.get("timestamp")
     occurred_at = reader.time("timestamp", received_at)
     metadata, encoded = reader.metadata()
-    name = "event_id" if body.get("event_id") is not None else "message_id"
+    name = "event_id" if body.get("event_id") not in (None, "") else "message_id"
     client_id = reader.text(name, _LONGEST_ID)
     if lead_id is None and not aliases and not reader.problems:
         reader.refuse("lead_id", "is required, unless aliases name the lead")
@@ -206,9 +206,9 @@ def encoded_metadata(value: Any) -> bytes:
 def _parsed_time(value: Any) -> datetime | None:
     """An RFC 3339 time as UTC; None when it is not one."""
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
-    except (TypeError, ValueError, OverflowError):
+    except (AttributeError, ValueError, OverflowError):
         return None
 
 

@@ -115,7 +115,7 @@ class Authenticator:
             if standing is None:
                 raise unauthorized()
             member, units = standing.member, standing.units
-            unit_id = credentials.active_ou or credentials.unit_header
+            unit_id = credentials.active_ou or credentials.unit_header or None
             if unit_id is None and len(units) == 1:
                 unit_id = next(iter(units))
             if unit_id is not None and unit_id not in units:

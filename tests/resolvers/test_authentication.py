@@ -125,6 +125,8 @@ async def test_es256_tokens_are_verified_by_the_public_key(database: Database, a
 
 async def test_a_member_of_one_unit_works_in_it(authenticator: Authenticator, acme: Bootstrapped) -> None:
     assert (await authenticator.caller(bearer(acme.token))).unit_id == acme.unit_id
+    empty = bearer(acme.token, active_ou="", unit_header="")
+    assert (await authenticator.caller(empty)).unit_id == acme.unit_id, "an empty name names none"
 
 
 async def test_a_member_of_two_units_must_choose(

@@ -48,10 +48,12 @@ async def test_an_accepted_event_is_scored(acme: Org, scoring: Scoring) -> None:
 
 async def test_an_event_keeps_its_own_time_and_others_get_the_present(acme: Org, scoring: Scoring) -> None:
     before = datetime.now(UTC)
-    await acme.ingest(LEAD | {"timestamp": "2025-08-15T14:00:00+02:00"}, LEAD | {"timestamp": None}, LEAD)
+    for written in ("2025-08-15T14:00:00+02:00", "2025-08-15t12:00:00z"):
+        await acme.ingest(LEAD | {"timestamp": written})
+    await acme.ingest(LEAD | {"timestamp": None}, LEAD)
     await scoring.finish()
-    *present, own = [datetime.fromisoformat(event["timestamp"]) for event in await acme.events()]
-    assert own == datetime(2025, 8, 15, 12, tzinfo=UTC)
+    *present, one, other = [datetime.fromisoformat(event["timestamp"]) for event in await acme.events()]
+    assert one == other == datetime(2025, 8, 15, 12, tzinfo=UTC)
     assert all(before <= moment <= datetime.now(UTC) for moment in present) and len(present) == 2
 
 
@@ -129,10 +131,12 @@ async def test_two_thousand_events_go_in_at_once_and_one_more_is_too_many(acme: 
     assert response.headers["x-total-count"] == "2000"
 
 
-@pytest.mark.parametrize("name", ["event_id", "message_id"])
-async def test_an_event_sent_again_is_a_duplicate_and_scored_once(acme: Org, scoring: Scoring, name: str) -> None:
+@pytest.mark.parametrize(
+    "names", [{"event_id": "mine-1"}, {"message_id": "mine-1"}, {"event_id": "", "message_id": "mine-1"}]
+)
+async def test_an_event_sent_again_is_a_duplicate_and_scored_once(acme: Org, scoring: Scoring, names: Any) -> None:
     await acme.rule("page_view", 5)
-    event = LEAD | {name: "mine-1", "metadata": {"a": 1, "b": 2}}
+    event = LEAD | names | {"metadata": {"a": 1, "b": 2}}
     first = await acme.http.post("/ingest", json=event)
     again = await acme.http.post("/ingest", json=event | {"metadata": {"b": 2, "a": 1}})
     assert (first.status_code, again.status_code) == (202, 202)
