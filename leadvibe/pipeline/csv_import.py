@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -20,12 +21,14 @@ from leadvibe.pipeline.events import ALIAS_KINDS, IncomingEvent, read_event
 _ROWS_AT_ONCE = 2_000
 # Problems that a report names; more are only counted.
 _MOST_PROBLEMS = 1_000
-# A row with the largest metadata, every quote of it doubled, is shorter.
+# In characters. A row with the largest metadata, every quote of it doubled, is shorter.
 _LONGEST_RECORD = 512 * 1024
 
 csv.field_size_limit(_LONGEST_RECORD)
 
 _QUOTES = re.compile('"+')
+# What bytes become that are not UTF-8 (surrogateescape), so that they spoil no row but their own.
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 
 Accept = Callable[[list[IncomingEvent]], Awaitable[Sequence[Result]]]
 Progress = Callable[[int], None]
@@ -63,28 +66,18 @@ async def import_csv(
     """Accepts the good rows; reports the bad ones by line. `progress` hears how many bytes were read;
     `report`, when given, is the one that is filled, so that it can be read meanwhile.
 
-    Raises 400 when the file is no CSV with an `event_type` column; rows before a place that cannot be
-    read are in by then, and the error says which line it is.
+    Raises 400 when the file does not begin with a header that can be read and has an `event_type` column, and
+    what `accept` raises; the groups of rows that it took before are in.
     """
     importer = _Importer(accept, skip_triggers, ImportReport() if report is None else report)
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
     records = _Records()
-    try:
-        async for chunk in chunks:
-            for line, record in records.feed(decoder.decode(chunk)):
-                await importer.take(line, record)
-            if progress is not None:
-                progress(len(chunk))
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        for line, record in records.feed(error.object[: error.start].decode()):
+    async for chunk in chunks:
+        for line, record in records.feed(decoder.decode(chunk)):
             await importer.take(line, record)
-        await importer.flush()
-        raise bad_request(f"The file is not UTF-8 (line {records.line}).", file="must be UTF-8") from None
-    except ApiError:
-        await importer.flush()
-        raise
-    for line, record in records.finish():
+        if progress is not None:
+            progress(len(chunk))
+    for line, record in chain(records.feed(decoder.decode(b"", final=True)), records.finish()):
         await importer.take(line, record)
     return await importer.finish()
 
@@ -97,7 +90,7 @@ class _Records:
     """Cuts text into CSV records; quoted cells may hold line ends.
 
     A quote that is never closed would swallow the rest of the file: when no end is in sight its line
-    is given up, and reading goes on with the next one.
+    is given up, and reading goes on with the next one. So it does behind a line that is too long.
     """
 
     def __init__(self) -> None:
@@ -108,12 +101,10 @@ class _Records:
         self._inside = False
 
     def feed(self, text: str) -> Iterator[Record]:
-        lines = (self._text + text).split("\n")
-        self._text = lines.pop()
+        *lines, rest = (self._text + text).split("\n")
         for line in lines:
             yield from self._take(line)
-        if len(self._text) > _LONGEST_RECORD:
-            raise bad_request(f"Line {self.line} does not end.", file="must have line ends")
+        self._text = rest[:_LONGEST_RECORD]  # of a longer line nothing will be read
 
     def finish(self) -> Iterator[Record]:
         if self._text:
@@ -125,7 +116,9 @@ class _Records:
         self._lines.append(line)
         self._size += len(line) + 1
         self._inside = _ends_inside(line, self._inside)
-        if not self._inside:
+        if self._size > _LONGEST_RECORD:
+            yield from self._give_up()
+        elif not self._inside:
             text = "\n".join(self._lines).removesuffix("\r")
             try:
                 yield self.line, next(csv.reader([text], strict=True), [])
@@ -135,11 +128,10 @@ class _Records:
                     return
                 yield self.line, f"The row is not valid CSV: {error}."
             self._next(len(self._lines))
-        elif self._size > _LONGEST_RECORD:
-            yield from self._give_up()
 
     def _give_up(self) -> Iterator[Record]:
-        yield self.line, "A quote is opened and never closed."
+        too_long = len(self._lines[0]) >= _LONGEST_RECORD
+        yield self.line, "The row is too long." if too_long else "A quote is opened and never closed."
         again = self._lines[1:]
         self._next(1)
         for line in again:
@@ -171,11 +163,13 @@ class _Importer:
         self._waiting: list[tuple[int, IncomingEvent]] = []
 
     async def take(self, line: int, record: list[str] | str) -> None:
-        if isinstance(record, str):
+        if not record:
+            return  # a blank line
+        if self._columns is None:
+            self._columns = _header(line, record)
+        elif isinstance(record, str):
             self._report.refuse(line, record)
-        elif self._columns is None:
-            self._columns = _header(record)
-        elif record:
+        else:
             try:
                 self._waiting.append((line, self._event(record)))
             except ApiError as error:
@@ -191,6 +185,8 @@ class _Importer:
 
     def _event(self, record: list[str]) -> IncomingEvent:
         assert self._columns is not None
+        if _is_garbled(record):
+            raise bad_request("The row is not UTF-8.")
         if len(record) != len(self._columns):
             raise bad_request(f"The row has {len(record)} cells, the header {len(self._columns)}.")
         cells = {name: cell for name, cell in zip(self._columns, record, strict=True) if cell != ""}
@@ -219,7 +215,15 @@ class _Importer:
                 self._report.imported += 1
 
 
-def _header(record: list[str]) -> list[str]:
+def _is_garbled(record: list[str]) -> bool:
+    return any(not cell.isascii() and _NOT_UTF_8.search(cell) for cell in record)
+
+
+def _header(line: int, record: list[str] | str) -> list[str]:
+    if isinstance(record, str):
+        raise bad_request(f"The header cannot be read: {record}", file="must begin with a header row")
+    if _is_garbled(record):
+        raise bad_request(f"The file is not UTF-8 (line {line}).", file="must be UTF-8")
     columns = [name.strip().lower() for name in record]
     if "event_type" not in columns:
         raise bad_request("The file has no event_type column.", file="must name event_type in its header")

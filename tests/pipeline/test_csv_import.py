@@ -89,12 +89,18 @@ async def test_a_row_becomes_an_event_with_all_that_its_cells_say() -> None:
         ("refused,ld_1,,,,", "Taken."),
         ('view,"ld"_1,,,,', "The row is not valid CSV: ',' expected after '\"'."),
         ('view,"ld_1,,,,', NEVER_CLOSED),
+        ("view,Zo\udceb,,,,", "The row is not UTF-8."),
+        ('view,,,,"{""a"":""\udcff""}",', "The row is not UTF-8."),
+        (f"view,ld_1,,{'x' * 300_000},{'x' * 300_000},", "The row is too long."),
+        ("x" * 2_000_000, "The row is too long."),
     ],
 )
 async def test_a_bad_row_is_told_by_its_line_and_harms_no_other(row: str, reason: str) -> None:
-    report, taken = await run(HEADER + f"first,ld_1,,,,\n{row}\nlast,ld_2,,,,\n")
-    assert report == ImportReport(2, 1, [RowProblem(3, reason)])
-    assert taken.rows() == [("first", "ld_1"), ("last", "ld_2")]
+    data = (HEADER + f"first,ld_1,,,,\n{row}\nlast,ld_2,,,,\n").encode(errors="surrogateescape")
+    for cuts in ([], range(0, len(data), 65_536)):
+        report, taken = await run(data, cuts)
+        assert report == ImportReport(2, 1, [RowProblem(3, reason)])
+        assert taken.rows() == [("first", "ld_1"), ("last", "ld_2")]
 
 
 async def test_lines_are_counted_as_an_editor_counts_them() -> None:
@@ -151,10 +157,10 @@ async def test_alias_columns_name_the_lead() -> None:
         (b"", "The file is empty."),
         (b"\xef\xbb\xbf", "The file is empty."),
         (b"lead_id,timestamp\nld_1,\n", "The file has no event_type column."),
-        (b"\nevent_type,lead_id\n", "The file has no event_type column."),
+        (b"\nevent_type\n", "No column names the lead."),
+        (b'event_type,"lead_id\n', f"The header cannot be read: {NEVER_CLOSED}"),
         (b"event_type,timestamp\n", "No column names the lead."),
         (b"event_type,lead_id,Lead_id \n", "A column is there twice."),
-        (b"event_type,lead_id\nview,Zo\xeb\n", "The file is not UTF-8 (line 2)."),
         (b"\xff\xfee\0v\0", "The file is not UTF-8 (line 1)."),
     ],
 )
@@ -163,28 +169,20 @@ async def test_a_file_that_is_no_import_is_400(content: bytes, message: str) -> 
     assert (error.status, error.message, error.details[0].field) == (400, message, "file")
 
 
-async def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory() -> None:
-    data = b"event_type,lead_id\n" + b"x" * 2_000_000
-    error = await refusal(data, range(0, 2_000_000, 65_536))
-    assert (error.status, error.message) == (400, "Line 2 does not end.")
+async def test_a_file_without_line_ends_does_not_fill_the_memory() -> None:
+    error = await refusal(b"x" * 20_000_000, range(0, 20_000_000, 65_536))
+    assert error.message == "The header cannot be read: The row is too long."
 
 
-async def test_a_file_that_ends_inside_a_character_is_not_utf_8() -> None:
-    assert (await refusal("event_type,lead_id\nview,Zoë".encode()[:-1])).status == 400
-
-
-async def test_rows_before_a_place_that_cannot_be_read_are_in() -> None:
-    taken, good = Taken(), b"event_type,lead_id\nview,ld_1\n"
-    with pytest.raises(ApiError):
-        await import_csv(chunked(good + b"view,\xff\n", [len(good)]), taken.accept)
+async def test_a_file_that_ends_inside_a_character_has_a_bad_last_row() -> None:
+    report, taken = await run("event_type,lead_id\nview,ld_1\nview,Zoë".encode()[:-1])
+    assert report == ImportReport(1, 1, [RowProblem(3, "The row is not UTF-8.")])
     assert taken.rows() == [("view", "ld_1")]
 
 
-async def test_rows_before_a_line_that_does_not_end_are_in_and_the_line_is_named() -> None:
-    taken, lines = Taken(), b"event_type,lead_id\nview,ld_1\nview,"
-    with pytest.raises(ApiError, match="Line 3 does not end"):
-        await import_csv(chunked(lines + b"x" * 600_000, []), taken.accept)
-    assert taken.rows() == [("view", "ld_1")]
+async def test_a_long_quoted_record_that_ends_nowhere_costs_its_own_line_only() -> None:
+    report, taken = await run(HEADER + 'view,"open\n' + "x" * 600_000 + "\nview,ld_1,,,,\n")
+    assert report == ImportReport(1, 2, [RowProblem(2, NEVER_CLOSED), RowProblem(3, "The row is too long.")])
 
 
 async def test_a_quote_inside_a_plain_cell_is_only_a_character() -> None:

@@ -69,10 +69,10 @@ async def test_a_file_is_imported_in_the_background(server: Server, acme: Bootst
 
 
 async def test_a_file_that_cannot_be_read_fails_its_job(server: Server, acme: Bootstrapped) -> None:
-    job = await begun(server, acme, b"event_type,lead_id\nview,ld_1\nview,\xff\n")
-    assert (await followed(server, acme, job["id"]))[-1] == {"status": "FAILED", "done": 1, "failed": 0}
+    job = await begun(server, acme, b"event_type,lead_id\xff\nview,ld_1\n")
+    assert (await followed(server, acme, job["id"]))[-1] == {"status": "FAILED", "done": 0, "failed": 0}
     ended = (await server.ask(JOB, {"id": job["id"]}, as_=acme))["data"]["job"]
-    assert ended["error"] == "The file is not UTF-8 (line 3)."
+    assert ended["error"] == "The file is not UTF-8 (line 1)."
 
 
 async def test_progress_of_an_unknown_job_is_refused(server: Server, acme: Bootstrapped) -> None:
