@@ -181,7 +181,7 @@ async def test_a_file_that_ends_inside_a_character_has_a_bad_last_row() -> None:
 
 
 async def test_a_long_quoted_record_that_ends_nowhere_costs_its_own_line_only() -> None:
-    report, taken = await run(HEADER + 'view,"open\n' + "x" * 600_000 + "\nview,ld_1,,,,\n")
+    report, _ = await run(HEADER + 'view,"open\n' + "x" * 600_000 + "\nview,ld_1,,,,\n")
     assert report == ImportReport(1, 2, [RowProblem(2, NEVER_CLOSED), RowProblem(3, "The row is too long.")])
 
 
