@@ -52,8 +52,8 @@ class _Group:
 class IngestBuffer:
     """Group commit without a timer: while a unit's flush runs, the next one fills.
 
-    Holds at most `capacity` events; beyond that it answers 503, so that a slow disk cannot fill the
-    memory.
+    Holds at most `capacity` events, or one larger request; beyond that it answers 503, so that a slow disk
+    cannot fill the memory.
     """
 
     def __init__(self, database: Database, capacity: int) -> None:
@@ -63,7 +63,7 @@ class IngestBuffer:
         self._slots = asyncio.Semaphore(_UNITS_AT_ONCE)
         self._waiting = 0
         self._open = False
-        self._written = asyncio.Event()
+        self._freed, self._written = asyncio.Event(), asyncio.Event()
         self._waker: asyncio.Task[None] | None = None
 
     @property
@@ -84,17 +84,21 @@ class IngestBuffer:
         if self._written.is_set():
             await self._notify()
 
-    async def accept(self, unit_id: str, events: Sequence[IncomingEvent]) -> list[Result]:
+    async def accept(self, unit_id: str, events: Sequence[IncomingEvent], patient: bool = False) -> list[Result]:
         """A receipt or error for each event, in their order, once the good ones are on disk.
 
         Raises 503 when the buffer is full or closed, or the database fails: nothing was accepted then,
         except if the connection broke during the commit; a retry with an `event_id` is safe in any case.
+        Who is `patient` waits until a full buffer has room.
         """
         if not events:
             return []
+        while patient and self._open and not self._has_room(events):
+            self._freed.clear()
+            await self._freed.wait()
         if not self._open:
             raise unavailable("The server is stopping; send the events again.", "stopping")
-        if self._waiting + len(events) > self._capacity:
+        if not self._has_room(events):
             metrics.ingest_refused.inc(len(events))
             raise unavailable("More events arrive than can be written; send these again.")
         group = _Group(events, asyncio.get_running_loop().create_future(), time.monotonic())
@@ -109,6 +113,9 @@ class IngestBuffer:
             )
         return await group.done
 
+    def _has_room(self, events: Sequence[IncomingEvent]) -> bool:
+        return self._waiting == 0 or self._waiting + len(events) <= self._capacity
+
     async def _flush(self, unit_id: str) -> None:
         """Writes until nothing waits for this unit."""
         waiting = self._units[unit_id]
@@ -119,6 +126,7 @@ class IngestBuffer:
                     await self._write(unit_id, groups)
                 finally:
                     self._waiting -= sum(len(group.events) for group in groups)
+                    self._freed.set()
         del self._units[unit_id], self._flushes[unit_id]
 
     async def _wake_workers(self) -> None:

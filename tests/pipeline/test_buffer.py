@@ -135,6 +135,28 @@ async def test_a_full_buffer_answers_503_and_takes_again_when_there_is_room(unit
     assert len(await queued(unit)) == 18
 
 
+async def test_the_patient_wait_for_room_and_a_stop_wakes_them(unit: Unit, database: Database) -> None:
+    def events(name: str, count: int) -> list[IncomingEvent]:
+        return [incoming(body(event_id=f"{name}{i}")) for i in range(count)]
+
+    async with open_buffer(database, capacity=10) as buffer:
+        takers = [asyncio.create_task(buffer.accept(unit.unit_id, events(name, 8), patient=True)) for name in "abc"]
+        await asyncio.gather(*takers)
+        taken = asyncio.create_task(buffer.accept(unit.unit_id, events("d", 8)))
+        late = asyncio.create_task(buffer.accept(unit.unit_id, events("e", 8), patient=True))
+        await asyncio.sleep(0)
+    await taken
+    with pytest.raises(ApiError, match="stopping"):
+        await late
+    assert sorted(await queued(unit)) == sorted(f"{name}{i}" for name in "abcd" for i in range(8))
+
+
+async def test_an_empty_buffer_takes_a_request_of_any_size(unit: Unit, database: Database) -> None:
+    async with open_buffer(database, capacity=10) as buffer:
+        await buffer.accept(unit.unit_id, [incoming(body(event_id=f"e{i}")) for i in range(11)])
+    assert len(await queued(unit)) == 11
+
+
 async def test_refused_data_harms_only_its_own_request(unit: Unit, database: Database) -> None:
     async with open_buffer(database) as buffer:
         results = await asyncio.gather(
