@@ -58,15 +58,15 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 async def _demo(settings: Settings) -> tuple[Bootstrapped, str] | None:
-    """A demo organisation for a database that has none, and its owner's password."""
+    """A demo organisation for a database that has none, and its owner's password. ValueError for wrong keys."""
     assert settings.database_url is not None
     database = await Database.open(settings.database_url, pool_size=2)
     try:
+        authenticator = Authenticator(database, await Tokens.from_settings(settings, database))
         async with database.session() as session:
             if (await session.exec(select(func.count()).select_from(Organisation))).one():
                 return None
         password = secrets.token_urlsafe(9)
-        authenticator = Authenticator(database, await Tokens.from_settings(settings, database))
         return await bootstrap(authenticator, "Demo", DEMO_EMAIL, password), password
     finally:
         await database.close()

@@ -19,14 +19,15 @@ from leadvibe.store.tables import ApiCredential, Member, Membership, Organisatio
 
 @dataclass(frozen=True, slots=True)
 class Bootstrapped:
-    """All that a client needs to begin. The secret is shown here and never again."""
+    """All that a client needs to begin. The secret is shown here and never again. `token` is None where another
+    service issues tokens."""
 
     org_id: str
     unit_id: str
     org_member_id: str
     client_id: str
     client_secret: str
-    token: str
+    token: str | None
 
 
 async def bootstrap(authenticator: Authenticator, org: str, email: str, password: str) -> Bootstrapped:
@@ -54,7 +55,9 @@ async def bootstrap(authenticator: Authenticator, org: str, email: str, password
                 name="bootstrap",
             )
         )
-    token = authenticator.tokens.issue(member.org_member_id, unit.org_id, datetime.now(UTC), member.token_version)
+    tokens, token = authenticator.tokens, None
+    if tokens.signing_key is not None:
+        token = tokens.issue(member.org_member_id, unit.org_id, datetime.now(UTC), member.token_version)
     return Bootstrapped(unit.org_id, unit.unit_id, member.org_member_id, client_id, client_secret, token)
 
 

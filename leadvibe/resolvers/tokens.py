@@ -38,6 +38,7 @@ class Tokens:
 
     @classmethod
     async def from_settings(cls, settings: Settings, database: Database) -> Self:
+        """Raises ValueError for keys that are missing, not of the algorithm, or no pair."""
         ttl = timedelta(seconds=settings.jwt_ttl_seconds)
         if settings.jwt_algorithm == "HS256":
             secret = settings.jwt_secret or await _own_secret(database)
@@ -47,6 +48,7 @@ class Tokens:
                 f"{settings.jwt_algorithm} needs LEADVIBE_JWT_PUBLIC_KEY (PEM), "
                 "and LEADVIBE_JWT_PRIVATE_KEY where login should work."
             )
+        _check_keys(settings.jwt_algorithm, settings.jwt_private_key, settings.jwt_public_key)
         return cls(settings.jwt_algorithm, settings.jwt_private_key, settings.jwt_public_key, ttl)
 
     def issue(self, org_member_id: str, org_id: str, now: datetime, version: int = 0) -> str:
@@ -69,6 +71,22 @@ class Tokens:
             raise unauthorized() from None
         version = claims.get("ver", 0) if self.signing_key is not None else None
         return Claims(str(claims["sub"]), version)
+
+
+def _check_keys(algorithm: str, private_key: str | None, public_key: str) -> None:
+    """Signs something and verifies it. Otherwise a wrong key would be an error of every request."""
+    known, text = jwt.get_algorithm_by_name(algorithm), b"leadvibe"
+    try:
+        verifying_key = known.prepare_key(public_key)
+        are_pair = private_key is None or known.verify(
+            text, verifying_key, known.sign(text, known.prepare_key(private_key))
+        )
+    except Exception:  # the libraries have many words for a text that is no such key
+        raise ValueError(
+            f"LEADVIBE_JWT_PUBLIC_KEY or LEADVIBE_JWT_PRIVATE_KEY is no {algorithm} key in PEM format."
+        ) from None
+    if not are_pair:
+        raise ValueError("LEADVIBE_JWT_PUBLIC_KEY and LEADVIBE_JWT_PRIVATE_KEY are not a pair.")
 
 
 async def _own_secret(database: Database) -> str:
