@@ -12,6 +12,7 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 from sqlalchemy import func
@@ -205,7 +206,9 @@ def _greeting(settings: Settings, listener: socket.socket, demo: tuple[Bootstrap
         f"  Metrics     {url}/metrics",
     ]
     if demo is None:
-        lines += ["", "  New credential: leadvibe bootstrap --org NAME --email E --password P --json"]
+        # As we were started ourselves: after `make run`, leadvibe is not on the PATH.
+        command = sys.argv[0] if Path(sys.argv[0]).name == "leadvibe" else f"{sys.executable} -m leadvibe"
+        lines += ["", f"  New credential: {command} bootstrap --org NAME --email E --password P --json"]
     else:
         made, password = demo
         lines += [

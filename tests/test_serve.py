@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -153,7 +154,7 @@ def test_a_restart_keeps_the_data_and_a_killed_one_leaves_nothing_running(serve:
         serve.process.wait(60)
     credential = serve.credential
     with serving(data_dir) as again:
-        assert "Credential" not in again.greeting and "leadvibe bootstrap" in again.greeting
+        assert "Credential" not in again.greeting and f"{sys.executable} -m leadvibe bootstrap" in again.greeting
         with again.http(credential) as http:
             assert http.get("/score/ld_first").json()["score"] == 40
             assert ingest_and_score(http, "ld_restart") == 40
