@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import asyncpg
 
-_LONGEST_BACKOFF_SECONDS = 10.0
+_FIRST_BACKOFF_SECONDS, _LONGEST_BACKOFF_SECONDS = 0.1, 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -22,18 +23,20 @@ async def stay_at_work(
 ) -> None:
     """Does `work` over a connection until `stop` is set; a database that goes away is waited for. `work` is given
     the connection, and a task that ends with `stop`."""
-    backoff = 0.1
+    backoff = _FIRST_BACKOFF_SECONDS
     stopped = asyncio.create_task(stop.wait())
     try:
         while not stop.is_set():
+            began = time.monotonic()
             try:
                 connection = await connect()
                 try:
-                    backoff = 0.1
                     await work(connection, stopped)
                 finally:
                     await connection.close(timeout=5)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                if time.monotonic() - began > _LONGEST_BACKOFF_SECONDS:  # it went well for a while
+                    backoff = _FIRST_BACKOFF_SECONDS
                 _log.warning("The database failed (%r); trying again in %.1f s.", error, backoff)
                 await asyncio.wait({stopped}, timeout=backoff)
                 backoff = min(backoff * 2, _LONGEST_BACKOFF_SECONDS)

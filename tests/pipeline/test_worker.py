@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from leadvibe.pipeline.duty import stay_at_work
 from leadvibe.scoring.model import UnitConfig
 from leadvibe.store import unit_config
-from leadvibe.store.database import Database
+from leadvibe.store.database import Database, connect
 from leadvibe.store.partitions import existing_months
 from tests.pipeline.units import Unit, body, email, new_unit, open_worker, rescore
 from tests.scoring.streams import SHORT_SESSIONS, at, config, grouped, plain, ruleset
@@ -235,6 +237,23 @@ async def test_a_running_worker_scores_what_comes_and_stops_when_told(unit: Unit
         stop.set()
         await running
     assert await unit.scores() == {"ld_1": 50}
+
+
+async def test_work_that_fails_again_and_again_is_tried_more_and_more_seldom(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, tries = asyncio.Event(), 0
+
+    async def work(connection: Any, stopped: asyncio.Task[bool]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            stop.set()
+        await connection.execute("SELECT FROM nowhere")
+
+    with caplog.at_level("WARNING", "leadvibe.pipeline.duty"):
+        await stay_at_work(lambda: connect(database.url), work, stop)
+    assert [record.message.rpartition("in ")[2] for record in caplog.records] == ["0.1 s.", "0.2 s.", "0.4 s."]
 
 
 async def test_a_unit_whose_batch_fails_holds_up_no_other_and_loses_nothing(database: Database) -> None:
