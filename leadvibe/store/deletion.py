@@ -39,8 +39,13 @@ async def mark_deleting(connection: AnyConnection, unit_id: str, lead_id: str, n
 
 
 async def remove_merged(connection: AnyConnection, unit_id: str, lead_id: str) -> None:
-    """Removes the leads that were merged into this one: they are the same person."""
-    await connection.execute("DELETE FROM leads WHERE unit_id = $1 AND merged_into = $2", unit_id, lead_id)
+    """Removes the leads that were merged into this one, and what their triggers fired: they are the same person."""
+    for statement in (
+        "DELETE FROM trigger_firings WHERE unit_id = $1"
+        " AND lead_id IN (SELECT lead_id FROM leads WHERE unit_id = $1 AND merged_into = $2)",
+        "DELETE FROM leads WHERE unit_id = $1 AND merged_into = $2",
+    ):
+        await connection.execute(statement, unit_id, lead_id)
 
 
 async def remove_belongings(connection: AnyConnection, unit_id: str, lead_id: str) -> None:

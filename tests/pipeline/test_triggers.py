@@ -13,6 +13,7 @@ import pytest
 
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.events import read_event
+from leadvibe.pipeline.lead_deletion import begin, finish
 from leadvibe.pipeline.merging import Truncation, merge
 from leadvibe.store.config_tables import DecayRule
 from leadvibe.store.config_tables import SurgeTrigger as SurgeTriggerRow
@@ -254,6 +255,16 @@ async def test_merges_and_rescoring_fire_nothing_and_once_stays_once(database: D
     await unit.score(body("buy"), body("buy"), body("view"), body("view"))
     reached = [each["trigger_id"] for each in await firings(unit) if each["kind"] == "milestone"]
     assert reached == ["five", "five", "tr_*_8"]
+
+
+async def test_deleting_a_merged_lead_forgets_what_its_sources_fired(database: Database) -> None:
+    unit = await a_unit(database, milestone(5))
+    await unit.score(body("view", "ld_1"), body("view", "ld_2"), body("view", "ld_3"))
+    await merge(database, unit.unit_id, "ld_1", ["ld_2"], Truncation(), "me")
+    await finish(database, unit.unit_id, await begin(database, unit.unit_id, "ld_1", "me"))
+    assert [lead_id for _, lead_id, _ in await fired(unit)] == ["ld_3"]
+    await unit.score(body("view", "ld_2"))
+    assert [lead_id for _, lead_id, _ in await fired(unit)] == ["ld_3", "ld_2"], "the id is a new lead's now"
 
 
 async def test_surges_are_delivered(database: Database) -> None:
