@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,15 @@ class ApiError(Exception):
 def bad_request(message: str, code: str = "invalid_request", **fields: str) -> ApiError:
     """400; each keyword becomes a detail."""
     return ApiError(400, code, message, [FieldProblem(name, text) for name, text in fields.items()])
+
+
+def invalid_fields(problems: Iterable[Mapping[str, Any]]) -> ApiError:
+    """400 for the errors that Pydantic found in a body or a query."""
+    details = [
+        FieldProblem(".".join(map(str, each["loc"])) or "body", each["msg"].removeprefix("Value error, "))
+        for each in problems
+    ]
+    return ApiError(400, "invalid_request", "The request has invalid fields.", details)
 
 
 def unauthorized(message: str = "Missing or invalid credentials.") -> ApiError:

@@ -14,6 +14,7 @@ import orjson
 from leadvibe.errors import ApiError, FieldProblem, bad_request, too_large
 from leadvibe.ids import new_id
 from leadvibe.scoring.model import DECAY
+from leadvibe.times import rfc3339
 
 ALIAS_KINDS = ("email", "phone", "external_id", "cookie", "social")
 
@@ -164,7 +165,7 @@ class _Reader:
         value = self.body.get(field)
         if value is None or value == "":
             return received_at
-        moment = _parsed_time(value)
+        moment = rfc3339(value)
         if moment is None:
             self.refuse(field, "must be an RFC 3339 time with its offset, such as 2025-08-15T12:00:00Z")
         elif moment > received_at + _FUTURE:
@@ -201,15 +202,6 @@ def encoded_metadata(value: Any) -> bytes:
     if b"\\u0000" in encoded and not _storable_deep(value):
         raise ValueError("must not contain NUL characters")
     return encoded
-
-
-def _parsed_time(value: Any) -> datetime | None:
-    """An RFC 3339 time as UTC; None when it is not one."""
-    try:
-        moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z
-        return moment.astimezone(UTC) if moment.tzinfo is not None else None
-    except (AttributeError, ValueError, OverflowError):
-        return None
 
 
 def _storable(text: str) -> bool:

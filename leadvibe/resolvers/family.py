@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, create_model
+from pydantic import AfterValidator, BaseModel, Field, create_model
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -22,6 +22,7 @@ from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.store.lanes import hold_lane
 from leadvibe.store.tables import ConfigRow, now
+from leadvibe.times import Moment
 
 Row = TypeVar("Row", bound=ConfigRow)
 
@@ -42,7 +43,7 @@ def _without_nul(text: str) -> str:
 # A text that PostgreSQL can store.
 StoredText = Annotated[str, AfterValidator(_without_nul)]
 
-_INPUT_TYPES: dict[Any, Any] = {str: StoredText, datetime: AwareDatetime}
+_INPUT_TYPES: dict[Any, Any] = {str: StoredText, datetime: Moment}
 
 
 class Family(Generic[Row]):

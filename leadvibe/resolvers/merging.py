@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from leadvibe.pipeline import merging as work
 from leadvibe.pipeline.merging import Truncation
@@ -16,6 +16,7 @@ from leadvibe.resolvers.family import StoredText
 from leadvibe.resolvers.leads import get_lead, get_lead_accounts
 from leadvibe.store import merging, unit_config
 from leadvibe.store.tables import Account, Lead
+from leadvibe.times import Moment
 
 MOST_SOURCES = 100
 
@@ -27,7 +28,7 @@ class Truncate(BaseModel):
         default="none", description="Drop no events, all but the latest, or those before a time."
     )
     limit: int | None = Field(default=None, ge=0, lt=2**63, description="keep_last_n: how many events are kept.")
-    before: AwareDatetime | None = Field(default=None, description="before: events before this time are dropped.")
+    before: Moment | None = Field(default=None, description="before: events before this time are dropped.")
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

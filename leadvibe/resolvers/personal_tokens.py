@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlmodel import col, delete, func, select
 
 from leadvibe.errors import bad_request, conflict, not_found
@@ -16,6 +16,7 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
 from leadvibe.store import proofs
 from leadvibe.store.access_tables import PersonalAccessToken
+from leadvibe.times import Moment
 
 MOST_TOKENS = 50
 
@@ -24,7 +25,7 @@ class TokenRequest(BaseModel):
     """What a client says of a personal token."""
 
     name: StoredText = Field(min_length=1, max_length=100, description="What it is for.")
-    expires_at: AwareDatetime | None = Field(default=None, description="When it ends; null: never.")
+    expires_at: Moment | None = Field(default=None, description="When it ends; null: never.")
 
 
 class PersonalTokenView(BaseModel):

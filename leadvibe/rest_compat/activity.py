@@ -13,15 +13,15 @@ from leadvibe.resolvers import activity
 from leadvibe.resolvers.activity import MOST_ENTRIES, ActivityEntry, ActivityEvent, ActivityOrder
 from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat.table import Call, Route
-from leadvibe.rest_compat.times import Rfc3339
 from leadvibe.store.activity import ActivityFilter
 from leadvibe.store.time_ranges import TimeRange, bounds
+from leadvibe.times import Moment
 
 
 class ActivityQuery(BaseModel):
     range: Literal[TimeRange, "custom"] = "last_7d"
-    start: Rfc3339 | None = Field(default=None, description="With range=custom: from this time on.")
-    end: Rfc3339 | None = Field(default=None, description="With range=custom: before this time.")
+    start: Moment | None = Field(default=None, description="With range=custom: from this time on.")
+    end: Moment | None = Field(default=None, description="With range=custom: before this time.")
     channel: Literal["all", "web", "email", "slack", "webinar", "crm", "system"] = "all"
     minScore: int | None = Field(default=None, ge=0, lt=2**63, description="Lowest primary score after an event.")
     maxLatency: int | None = Field(

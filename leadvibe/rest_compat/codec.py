@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from leadvibe.errors import ApiError, FieldProblem, bad_request, too_large
+from leadvibe.errors import ApiError, bad_request, invalid_fields, too_large
 from leadvibe.resolvers import requests
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -99,8 +99,7 @@ def _invalid(error: ValidationError) -> ApiError:
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     if problems[0]["type"] == "json_invalid":
         return bad_request("The body is not valid JSON.", code="invalid_json")
-    details = [FieldProblem(".".join(map(str, p["loc"])) or "body", p["msg"]) for p in problems]
-    return ApiError(400, "invalid_request", "The request has invalid fields.", details)
+    return invalid_fields(problems)
 
 
 def error_response(error: ApiError) -> Response:

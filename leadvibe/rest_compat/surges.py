@@ -13,14 +13,14 @@ from leadvibe.resolvers.surge_metrics import Interval, SurgeMetrics
 from leadvibe.rest_compat.codec import Answer
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import BEARER, Call, Route
-from leadvibe.rest_compat.times import Rfc3339
 from leadvibe.store.surge_events import SurgeFilter
 from leadvibe.store.tables import SurgeEvent
+from leadvibe.times import Moment
 
 
 class SurgeEventsQuery(Paging):
-    start: Rfc3339 | None = Field(default=None, description="From this time on.")
-    end: Rfc3339 | None = Field(default=None, description="Before this time.")
+    start: Moment | None = Field(default=None, description="From this time on.")
+    end: Moment | None = Field(default=None, description="Before this time.")
     channel: str | None = Field(default=None, description="Channel or source in the snapshot.")
 
 
@@ -46,8 +46,8 @@ class SurgeEventRow(BaseModel):
 
 
 class MetricsQuery(BaseModel):
-    start: Rfc3339 = Field(description="From this time on.")
-    end: Rfc3339 = Field(description="Before this time.")
+    start: Moment = Field(description="From this time on.")
+    end: Moment = Field(description="Before this time.")
     interval: Interval = Field(default="1h", description="Length of the intervals of the series.")
     channel: str | None = Field(default=None, description="Channel or source of the surges.")
 

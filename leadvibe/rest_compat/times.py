@@ -1,4 +1,4 @@
-"""Times in query strings."""
+"""Days and times of periods in query strings."""
 
 from __future__ import annotations
 
@@ -6,17 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
-
-
-def _rfc3339(value: Any) -> Any:
-    """The time in UTC. Pydantic alone would also take numbers and times without an offset."""
-    try:
-        moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise ValueError("must be an RFC 3339 time with its offset, such as 2025-08-15T12:00:00Z")
 
 
 def _iso8601(value: Any, days_on: int) -> Any:
@@ -30,8 +19,6 @@ def _iso8601(value: Any, days_on: int) -> Any:
     except (TypeError, ValueError, OverflowError):
         raise ValueError("must be an ISO 8601 date or time, such as 2025-08-15 or 2025-08-15T12:00:00Z") from None
 
-
-Rfc3339 = Annotated[datetime, BeforeValidator(_rfc3339)]
 
 # The beginning and the end of a period of whole days, or of times.
 IsoStart = Annotated[datetime, BeforeValidator(lambda value: _iso8601(value, 0))]

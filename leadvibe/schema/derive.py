@@ -25,7 +25,7 @@ from strawberry.tools import create_type
 from strawberry.types import get_object_definition, has_object_definition
 from strawberry.types.field import StrawberryField
 
-from leadvibe.errors import ApiError, FieldProblem
+from leadvibe.errors import invalid_fields
 from leadvibe.schema.node import Node
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import enum_in
@@ -93,8 +93,7 @@ def body_of(body: type[Body], given: Any) -> Body:
     try:
         return body.model_validate(_sent(given))
     except ValidationError as error:
-        details = [FieldProblem(".".join(map(str, p["loc"])), p["msg"]) for p in error.errors(include_input=False)]
-        raise ApiError(400, "invalid_request", "The request has invalid fields.", details) from None
+        raise invalid_fields(error.errors(include_input=False)) from None
 
 
 def _sent(given: Any) -> Any:

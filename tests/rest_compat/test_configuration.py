@@ -247,6 +247,8 @@ async def test_a_change_counts_for_events_after_it(acme: Org, scoring: Scoring) 
         ("/rules", RULE, {"icon": "x" * 201}),
         ("/rules", RULE, {"start_at": "tomorrow"}),
         ("/rules", RULE, {"start_at": "2026-01-01T00:00:00"}),
+        ("/rules", RULE, {"start_at": "2026"}),
+        ("/rules", RULE, {"start_at": "0001-01-01T00:00:00+14:00"}),
         ("/rules", RULE | {"start_at": "2026-02-01T00:00:00Z"}, {"end_at": "2026-01-01T00:00:00Z"}),
         ("/rulesets", RULESET, {"name": ""}),
         ("/rulesets", RULESET, {"name": "x" * 201}),
