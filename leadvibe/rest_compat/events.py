@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ from leadvibe.errors import ApiError, bad_request
 from leadvibe.pipeline.buffer import Receipt
 from leadvibe.resolvers import events, imports
 from leadvibe.resolvers.context import Context
-from leadvibe.rest_compat.codec import Answer, json_response, read_json
+from leadvibe.rest_compat.codec import Answer, json_response, read_json, read_query
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import Call, Route
 from leadvibe.store.event_queries import EventFilter
@@ -157,7 +157,7 @@ async def _import(context: Context, call: Call) -> Response:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise bad_request("The CSV file is missing.", file="is required")
-            skip = call.query.skip_triggers or form.get("skip_triggers") == "true"
+            skip = call.query.skip_triggers or _skips_triggers(form)
             job_id, report = await imports.import_events(context, file.filename or "", _chunks(file), skip)
     except MultiPartException as error:
         raise bad_request(f"The form cannot be read: {error.message}") from None
@@ -171,6 +171,12 @@ async def _import(context: Context, call: Call) -> Response:
         "job_id": job_id,
     }
     return json_response(answer, 202)
+
+
+def _skips_triggers(form: FormData) -> bool:
+    """The same parameter as a field of the form, beside the file."""
+    given = form.get("skip_triggers")
+    return given is not None and read_query(QueryParams({"skip_triggers": str(given)}), ImportQuery).skip_triggers
 
 
 async def _chunks(file: UploadFile) -> AsyncIterator[bytes]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -18,6 +20,10 @@ from leadvibe.resolvers import units
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context, Services
 from leadvibe.rest_compat.codec import Answer, json_response, read_model, read_query
+
+# Half a surrogate pair, which no decoded path has.
+_SLASH = "\udc2f"
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 BEARER = ("bearer",)
 BOTH = ("bearer", "basic")
@@ -123,21 +129,33 @@ class RestRoutes(BaseRoute):
         """The route with the path and method; without one, a route with the path, which answers 405."""
         if scope["type"] != "http":
             return Match.NONE, {}
-        path = scope["path"]
+        path = _path(scope)
         methods = self._fixed.get(path, {})
         if row := methods.get(scope["method"]):
             return Match.FULL, {"path_params": {}, "endpoint": row.endpoint, "rest_route": row}
+        if path != scope["path"]:
+            scope = {**scope, "path": path}
         partial: tuple[Match, Scope] = Match.NONE, {}
         for row in (*methods.values(), *self._others.get(_first(path), ())):
             match, child = row.matches(scope)
             if match is Match.FULL:
-                return match, {**child, "rest_route": row}
+                ids = {name: value.replace(_SLASH, "/") for name, value in child["path_params"].items()}
+                return match, {**child, "path_params": ids, "rest_route": row}
             if match is Match.PARTIAL and partial[0] is Match.NONE:
                 partial = match, {**child, "rest_route": row}
         return partial
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await scope["rest_route"].handle(scope, receive, send)
+
+
+def _path(scope: Scope) -> str:
+    """The decoded path, with _SLASH for a slash inside a segment, which clients send as %2F: ids are opaque."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%2f" not in raw.lower():
+        path: str = scope["path"]
+        return path
+    return unquote(_ENCODED_SLASH.sub(_SLASH, raw.decode("latin-1")))
 
 
 def _first(path: str) -> str:

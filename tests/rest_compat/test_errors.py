@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ from leadvibe.config import Settings
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store.database import Database
-from tests.rest_compat.conftest import Org, bearer, client, new_org, refused, running
+from tests.rest_compat.conftest import Org, Scoring, bearer, client, new_org, refused, running
 
 FAMILIES = ["/rulesets", "/rules", "/filters", "/engagement-levels"]
 
@@ -39,6 +39,20 @@ async def test_a_method_that_is_none_is_405(anybody: Org, method: str, path: str
 )
 async def test_an_id_that_is_none_is_404(anybody: Org, lead_id: str) -> None:
     refused(await anybody.http.get(f"/score/{lead_id}"), 404)
+
+
+async def test_an_id_may_have_slashes(acme: Org, scoring: Scoring) -> None:
+    for lead_id in ("crm/42", "x/score", "x", "a%2Fb"):
+        assert (await acme.http.post("/leads", json={"id": lead_id})).status_code == 201
+        path = quote(lead_id, safe="")
+        for each in (f"/lead/{path}", f"/lead/{path.replace('%2F', '%2f')}"):
+            assert (await acme.http.get(each)).json()["lead"]["id"] == lead_id
+        assert (await acme.http.get(f"/leads/{path}/score")).json()["lead_id"] == lead_id
+    await acme.ingest({"event_type": "http://a/b", "lead_id": "x", "metadata": {"key": 1}})
+    await scoring.finish()
+    assert (await acme.http.get("/event-types/http:%2F%2Fa%2Fb/properties")).json()["properties"] == ["key"]
+    refused(await acme.http.get("/leads%2Fsearch"), 404, "not_found")
+    refused(await acme.http.post("/lead/crm%2F42"), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize("path", FAMILIES)

@@ -169,7 +169,7 @@ async def test_an_export_without_events_is_a_header(acme: Org) -> None:
 
 
 async def test_no_cell_of_the_export_is_a_formula(acme: Org, scoring: Scoring) -> None:
-    evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", 'a"b,c\nd']
+    evil = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠x", 'a"b,c\nd']
     await acme.ingest(*(event(text, text, event_id=text) for text in evil))
     await scoring.finish()
     rows = list(csv.reader(io.StringIO((await acme.http.get("/export")).text, newline="")))[1:]

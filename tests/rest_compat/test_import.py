@@ -104,8 +104,10 @@ async def test_a_row_with_an_event_id_goes_in_once(acme: Org, scoring: Scoring) 
         ({"params": {"skip_triggers": "true"}}, True),
         ({"params": {"skip_triggers": "false"}}, False),
         ({"data": {"skip_triggers": "true"}}, True),
+        ({"data": {"skip_triggers": "1"}}, True),
+        ({"data": {"skip_triggers": "false"}}, False),
     ],
-    ids=["not asked", "query", "query says no", "form field"],
+    ids=["not asked", "query", "query says no", "form field", "form field as a number", "form field says no"],
 )
 async def test_triggers_are_skipped_when_asked(
     acme: Org, scoring: Scoring, database: Database, arguments: dict[str, Any], skipped: bool
@@ -117,8 +119,9 @@ async def test_triggers_are_skipped_when_asked(
 
 
 async def test_skip_triggers_is_true_or_false(anybody: Org) -> None:
-    response = await send(anybody, HEADER, params={"skip_triggers": "perhaps"})
-    assert fields(refused(response, 400)) == {"skip_triggers"}
+    for arguments in ({"params": {"skip_triggers": "perhaps"}}, {"data": {"skip_triggers": "perhaps"}}):
+        response = await send(anybody, HEADER, **arguments)
+        assert fields(refused(response, 400)) == {"skip_triggers"}
 
 
 @pytest.mark.parametrize(
