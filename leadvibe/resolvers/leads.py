@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from leadvibe.errors import bad_request, not_found
@@ -23,6 +23,8 @@ SHORTEST_QUERY = 2
 # The reference: scores of 1 to 500 leads at once.
 MOST_SCORES = 500
 PRIMARY = "primary"
+# Of a list without pages.
+_LEADS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,8 @@ async def list_leads(
     context: Context,
     wanted: LeadFilter,
     order: LeadOrder = LeadOrder.SCORE,
-    limit: int | None = None,
+    *,
+    limit: int,
     after: str | None = None,
     offset: int = 0,
     columns: Columns | None = None,
@@ -68,11 +71,28 @@ async def list_leads(
 ) -> Page[Lead]:
     """The unit's leads that were not merged away. With `columns`, rows that have only these, and a total only if
     `counted`."""
-    if columns is not None and limit is not None:
+    if columns is not None:
         database, unit_id = context.services.database, context.caller.unit_id
         return await lead_queries.rows(database, unit_id, wanted, order, limit, after, columns, counted)
     async with context.services.database.session() as session:
         return await lead_queries.page(session, context.caller.unit_id, wanted, order, limit, after, offset)
+
+
+@operation(Permission.READ)
+async def list_all_leads(context: Context, wanted: LeadFilter) -> AsyncIterator[list[Lead]]:
+    """The same leads without pages, by score, group by group: each once, as it is when its group is read, unless it
+    is gone by then. Between two groups only their ids are held: a client may read as slowly as it likes."""
+    async with context.services.database.session() as session:
+        lead_ids = await lead_queries.ids(session, context.caller.unit_id, wanted)
+    return _in_groups(context, lead_ids)
+
+
+async def _in_groups(context: Context, lead_ids: Sequence[str]) -> AsyncIterator[list[Lead]]:
+    for start in range(0, len(lead_ids), _LEADS_AT_ONCE):
+        group = lead_ids[start : start + _LEADS_AT_ONCE]
+        async with context.services.database.session() as session:
+            found = await lead_queries.some(session, context.caller.unit_id, group)
+        yield [lead for lead_id in group if (lead := found.get(lead_id)) and lead.merged_into is None]
 
 
 @operation(Permission.READ)

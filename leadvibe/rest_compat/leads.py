@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
+from starlette.responses import StreamingResponse
 
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.context import Context
@@ -14,6 +15,7 @@ from leadvibe.resolvers.fit import PROFILE_RULESETS
 from leadvibe.resolvers.leads import MOST_SCORES, PRIMARY, LeadMatch, LeadScore, ScoreOfLead, primary_of
 from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
+from leadvibe.rest_compat.codec import encode
 from leadvibe.rest_compat.table import Call, Route
 from leadvibe.scoring.levels import level_name
 from leadvibe.store.config_tables import ProfileRuleset
@@ -93,10 +95,6 @@ class ScoresBody(BaseModel):
 
 async def _list(context: Context, call: Call) -> Any:
     query: LeadsQuery = call.query
-    paged = bool({"page", "limit"} & query.model_fields_set)
-    page = await leads.list_leads(
-        context, _filter(query), limit=query.limit if paged else None, offset=query.offset if paged else 0
-    )
     rulesets, fit = await RULESETS.list(context), await PROFILE_RULESETS.list(context)
     levels, fit_levels = as_levels(await LEVELS.list(context)), as_levels(await PROFILE_LEVELS.list(context))
 
@@ -107,8 +105,24 @@ async def _list(context: Context, call: Call) -> Any:
             "profile_level": level_name(fit_levels, lead.profile_score),
         }
 
-    counters = {"total": page.total, "page": query.page, "limit": query.limit} if paged else {}
-    return {"leads": [row(lead) for lead in page.rows], **counters}
+    wanted = _filter(query)
+    if not {"page", "limit"} & query.model_fields_set:
+        groups = await leads.list_all_leads(context, wanted)
+        return StreamingResponse(_all(groups, row), media_type="application/json")
+    page = await leads.list_leads(context, wanted, limit=query.limit, offset=query.offset)
+    rows = [row(lead) for lead in page.rows]
+    return {"leads": rows, "total": page.total, "page": query.page, "limit": query.limit}
+
+
+async def _all(groups: AsyncIterator[list[Lead]], row: Callable[[Lead], dict[str, Any]]) -> AsyncIterator[bytes]:
+    """The answer without pages, which may be long: written as it is read."""
+    yield b'{"leads":['
+    before = b""
+    async for group in groups:
+        if group:
+            yield before + encode([row(lead) for lead in group])[1:-1]
+            before = b","
+    yield b"]}"
 
 
 def _filter(query: LeadsQuery) -> LeadFilter:

@@ -115,6 +115,12 @@ async def page(
     return Page(shown, cursors, len(rows) > len(shown), total)
 
 
+async def ids(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> Sequence[str]:
+    """All leads that the filter lets through, in the order of LeadOrder.SCORE."""
+    query = select(Lead.lead_id).where(*wanted.conditions(unit_id))
+    return (await session.exec(query.order_by(*(key.clause for key in LeadOrder.SCORE.keys)))).all()
+
+
 # Attributes of a row and the columns of Lead that they are read from.
 Columns = Mapping[str, str]
 

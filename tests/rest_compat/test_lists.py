@@ -106,6 +106,25 @@ async def test_pages_cover_every_lead_once(leads: Org) -> None:
     assert [(page["total"], page["page"], page["limit"]) for page in pages] == [(6, n, 4) for n in (1, 2, 3)]
 
 
+async def test_a_long_list_without_pages_is_written_as_it_is_read(acme: Org, database: Database) -> None:
+    """More leads than are read at once."""
+    await database.pool.execute(
+        """
+        INSERT INTO leads (unit_id, lead_id, metadata, score, scores, profile_score, profile_scores, session_count,
+                           merged_into, deleting, created_at, updated_at)
+        SELECT $1, 'ld_' || n, '{}', n / 2, '{}', 0, '{}', 0, CASE WHEN n = 7 THEN 'ld_8' END, n = 9, $2, $2
+        FROM generate_series(1, 2500) n
+        """,
+        acme.made.unit_id,
+        NOW,
+    )
+    response = await acme.http.get("/leads")
+    assert "content-length" not in response.headers
+    found = [(lead["score"], lead["lead_id"]) for lead in response.json()["leads"]]
+    expected = [(n // 2, f"ld_{n}") for n in range(1, 2501) if n not in (7, 9)]
+    assert found == sorted(expected, key=lambda each: (-each[0], each[1]))
+
+
 async def test_the_counters_are_there_when_the_request_pages(leads: Org) -> None:
     assert set((await leads.http.get("/leads")).json()) == {"leads"}
     page, limited = [(await leads.http.get("/leads", params=query)).json() for query in ({"page": 1}, {"limit": 2})]
