@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from leadvibe.errors import bad_request, not_found
 from leadvibe.resolvers.caller import Permission
@@ -12,10 +13,11 @@ from leadvibe.resolvers.fit import PROFILE_RULESETS
 from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.levels import level_name
-from leadvibe.store import lead_queries
+from leadvibe.store import lead_queries, sessions
 from leadvibe.store.lead_queries import Columns, LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
+from leadvibe.store.time_ranges import TimeRange, bounds
 
 # The reference: a search answers at most 10 leads and needs two characters.
 MOST_MATCHES = 10
@@ -25,6 +27,7 @@ MOST_SCORES = 500
 PRIMARY = "primary"
 # Of a list without pages.
 _LEADS_AT_ONCE = 1_000
+_EVENTS_OF_SESSIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,17 @@ async def list_lead_aliases(context: Context, lead_ids: Sequence[str]) -> dict[s
         for alias in await lead_queries.aliases(session, context.caller.unit_id, lead_ids):
             found[alias.lead_id].append(alias)
     return found
+
+
+@operation(Permission.READ)
+async def count_lead_sessions(
+    context: Context, lead_ids: Sequence[str], range: TimeRange | None = None
+) -> dict[str, int]:
+    """How many sessions each of these leads had in the range, as far as the newest _EVENTS_OF_SESSIONS events there
+    tell: an answer takes the same time however many there are."""
+    start, end = bounds(range, datetime.now(UTC))
+    async with context.services.database.pool.acquire() as connection:
+        return await sessions.counts(connection, context.caller.unit_id, lead_ids, start, end, _EVENTS_OF_SESSIONS)
 
 
 @operation(Permission.READ)

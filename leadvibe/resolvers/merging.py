@@ -14,7 +14,7 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
 from leadvibe.resolvers.leads import get_lead, get_lead_accounts
-from leadvibe.store import merging, unit_config
+from leadvibe.store import merging, sessions
 from leadvibe.store.tables import Account, Lead
 from leadvibe.times import Moment
 
@@ -115,9 +115,9 @@ async def preview_merge(context: Context, values: Merging) -> MergePreview:
     async with context.services.database.pool.acquire() as connection, connection.transaction():
         found = await merging.lock_leads(connection, unit_id, [target, *sources])
         leads = work.check(found, target, sources)
-        idle = (await unit_config.load(connection, unit_id)).surge.idle_reset_seconds
-        of_target = await merging.extent(connection, unit_id, [target], idle)
-        of_sources = await merging.extent(connection, unit_id, sources, idle)
+        of_target = await merging.extent(connection, unit_id, [target])
+        of_sources = await merging.extent(connection, unit_id, sources)
+        sessions_of = await sessions.counts(connection, unit_id, sources)
     account_ids = {lead["account_id"] for lead in leads} - {None}
     accounts = await get_lead_accounts(context, sorted(account_ids))
     return MergePreview(
@@ -126,7 +126,7 @@ async def preview_merge(context: Context, values: Merging) -> MergePreview:
         of_target["events"],
         of_sources["events"],
         of_sources["aliases"],
-        of_sources["sessions"],
+        sum(sessions_of.values()),
         found[target]["score"],
         {source: found[source]["score"] for source in sources},
         list(accounts.values()),

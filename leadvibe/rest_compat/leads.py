@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -41,7 +41,7 @@ class Paging(BaseModel):
 
 
 class LeadsQuery(Paging):
-    range: TimeRange | None = Field(default=None, description="Window of the lead's creation.")
+    range: TimeRange | None = Field(default=None, description="Window of the lead's creation, and of `session_count`.")
     min_score: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     max_score: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     event_type: str | None = Field(default=None, description="Type of the lead's last event.")
@@ -49,7 +49,8 @@ class LeadsQuery(Paging):
 
 
 class LeadRow(BaseModel):
-    """A lead in the list. `score` is the primary engagement score; the maps go by ruleset id."""
+    """A lead in the list. `score` is the primary engagement score; the maps go by ruleset id. `session_count`: the
+    sessions in the range, by the lead's newest 200 events in it."""
 
     org_id: str
     lead_id: str
@@ -62,6 +63,7 @@ class LeadRow(BaseModel):
     owner_name: str | None
     account_id: str | None
     metadata: dict[str, Any]
+    session_count: int
     engagement_level: str | None
     profile_level: str | None
     engagement_scores: dict[str, int]
@@ -98,29 +100,36 @@ async def _list(context: Context, call: Call) -> Any:
     rulesets, fit = await RULESETS.list(context), await PROFILE_RULESETS.list(context)
     levels, fit_levels = as_levels(await LEVELS.list(context)), as_levels(await PROFILE_LEVELS.list(context))
 
-    def row(lead: Lead) -> dict[str, Any]:
-        return _row(lead, rulesets, fit) | {
-            "org_id": context.caller.org_id,
-            "engagement_level": level_name(levels, lead.score),
-            "profile_level": level_name(fit_levels, lead.profile_score),
-        }
+    async def rows(group: Sequence[Lead]) -> list[dict[str, Any]]:
+        sessions = await leads.count_lead_sessions(context, [lead.lead_id for lead in group], query.range)
+        return [
+            _row(lead, rulesets, fit)
+            | {
+                "org_id": context.caller.org_id,
+                "session_count": sessions[lead.lead_id],
+                "engagement_level": level_name(levels, lead.score),
+                "profile_level": level_name(fit_levels, lead.profile_score),
+            }
+            for lead in group
+        ]
 
     wanted = _filter(query)
     if not {"page", "limit"} & query.model_fields_set:
         groups = await leads.list_all_leads(context, wanted)
-        return StreamingResponse(_all(groups, row), media_type="application/json")
+        return StreamingResponse(_all(groups, rows), media_type="application/json")
     page = await leads.list_leads(context, wanted, limit=query.limit, offset=query.offset)
-    rows = [row(lead) for lead in page.rows]
-    return {"leads": rows, "total": page.total, "page": query.page, "limit": query.limit}
+    return {"leads": await rows(page.rows), "total": page.total, "page": query.page, "limit": query.limit}
 
 
-async def _all(groups: AsyncIterator[list[Lead]], row: Callable[[Lead], dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _all(
+    groups: AsyncIterator[list[Lead]], rows: Callable[[Sequence[Lead]], Awaitable[list[dict[str, Any]]]]
+) -> AsyncIterator[bytes]:
     """The answer without pages, which may be long: written as it is read."""
     yield b'{"leads":['
     before = b""
     async for group in groups:
         if group:
-            yield before + encode([row(lead) for lead in group])[1:-1]
+            yield before + encode(await rows(group))[1:-1]
             before = b","
     yield b"]}"
 

@@ -24,6 +24,7 @@ from leadvibe.scoring.model import Level
 from leadvibe.store.account_queries import AccountFigures
 from leadvibe.store.config_tables import ProfileRuleset
 from leadvibe.store.tables import Account, LeadAlias, Ruleset
+from leadvibe.store.time_ranges import TimeRange
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class GraphQLContext(Context):
     _profile_levels: asyncio.Future[list[Level]] | None = None
     _account_levels: asyncio.Future[list[Level]] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
+    _session_counts: DataLoader[tuple[str, TimeRange], int] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
     _account_figures: DataLoader[str, AccountFigures | None] | None = None
 
@@ -79,6 +81,7 @@ class GraphQLContext(Context):
             _profile_levels=None,
             _account_levels=None,
             _aliases=None,
+            _session_counts=None,
             _accounts=None,
             _account_figures=None,
         )
@@ -121,6 +124,13 @@ class GraphQLContext(Context):
         return self._aliases
 
     @property
+    def session_counts(self) -> DataLoader[tuple[str, TimeRange], int]:
+        """How many sessions leads had, by the leads' ids and a range."""
+        if self._session_counts is None:
+            self._session_counts = DataLoader(self._load_session_counts)
+        return self._session_counts
+
+    @property
     def accounts(self) -> DataLoader[str, Account | None]:
         """The accounts of leads, by their ids."""
         if self._accounts is None:
@@ -137,6 +147,13 @@ class GraphQLContext(Context):
     async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
         found = await leads.list_lead_aliases(self, lead_ids)
         return [found[lead_id] for lead_id in lead_ids]
+
+    async def _load_session_counts(self, keys: list[tuple[str, TimeRange]]) -> list[int]:
+        found = {
+            asked: await leads.count_lead_sessions(self, [lead_id for lead_id, range in keys if range == asked], asked)
+            for asked in {range for _, range in keys}
+        }
+        return [found[range][lead_id] for lead_id, range in keys]
 
     async def _load_accounts(self, account_ids: list[str]) -> list[Account | None]:
         found = await leads.get_lead_accounts(self, account_ids)

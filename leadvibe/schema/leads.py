@@ -17,6 +17,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.node import Node, findable
 from leadvibe.schema.paging import After, Connection, First, checked, connection
+from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.selections import Columns, is_counted, selected_nodes
 from leadvibe.scoring.levels import level_name
@@ -92,6 +93,15 @@ class Lead(Node):
         ]
 
     @field
+    async def session_count(
+        self,
+        info: Info,
+        range: Annotated[TimeRange, strawberry.argument(description="Only sessions of this range.")] = TimeRange.ALL,
+    ) -> int:
+        """How many sessions the lead had, as far as its newest 200 events of the range tell."""
+        return await info.context.session_counts.load((self.lead_id, name_of(range)))
+
+    @field
     async def account(self, info: Info) -> Account | None:
         """The account the lead belongs to."""
         row = await info.context.accounts.load(self.account_id) if self.account_id is not None else None
@@ -149,6 +159,7 @@ LEAD_COLUMNS = Columns(
     {
         "node_id": ["lead_id"],
         "aliases": ["lead_id"],
+        "session_count": ["lead_id"],
         "account": ["account_id"],
         "profile": ["metadata"],
         "ruleset_id": [],

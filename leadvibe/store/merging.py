@@ -131,23 +131,16 @@ async def fill_target(
     )
 
 
-async def extent(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str], idle_seconds: int) -> Record:
-    """How many events, sessions and aliases these leads have together."""
+async def extent(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> Record:
+    """How many events and aliases these leads have together."""
     row = await connection.fetchrow(
         """
         SELECT
             (SELECT count(*) FROM engagement_events WHERE unit_id = $1 AND lead_id = ANY($2::text[])) AS events,
-            (SELECT count(*) FROM lead_aliases WHERE unit_id = $1 AND lead_id = ANY($2::text[])) AS aliases,
-            (SELECT count(*) FROM (
-                SELECT occurred_at - lag(occurred_at) OVER (PARTITION BY lead_id ORDER BY occurred_at, seq) AS gap
-                FROM engagement_events
-                WHERE unit_id = $1 AND lead_id = ANY($2::text[]) AND NOT observed
-                  AND suppression_reason IS NULL AND event_type <> 'DECAY'
-            ) e WHERE gap IS NULL OR gap > make_interval(secs => $3)) AS sessions
+            (SELECT count(*) FROM lead_aliases WHERE unit_id = $1 AND lead_id = ANY($2::text[])) AS aliases
         """,
         unit_id,
         lead_ids,
-        idle_seconds,
     )
     assert row is not None
     return row

@@ -106,6 +106,34 @@ async def test_pages_cover_every_lead_once(leads: Org) -> None:
     assert [(page["total"], page["page"], page["limit"]) for page in pages] == [(6, n, 4) for n in (1, 2, 3)]
 
 
+async def test_a_lead_shows_its_sessions_of_the_range(acme: Org, scoring: Scoring) -> None:
+    """Half an hour without a counted event ends a session, unless the unit says otherwise."""
+    await acme.ingest(
+        *[view("ld_1", timestamp=at(days=3, minutes=n)) for n in (0, 29, 60)],
+        *[view("ld_1", timestamp=at(hours=1, minutes=n)) for n in (0, 30)],
+        view("ld_1", event_type="DECAY", timestamp=at(days=9)),
+        view("ld_2", timestamp=at(days=40)),
+    )
+    await scoring.finish()
+    assert (await acme.http.post("/leads", json={"id": "ld_3"})).status_code == 201
+
+    async def sessions(**query: Any) -> dict[str, int]:
+        shown = (await acme.http.get("/leads", params=query)).json()["leads"]
+        return {lead["lead_id"]: lead["session_count"] for lead in shown}
+
+    assert await sessions() == await sessions(limit=9, range="all") == {"ld_1": 3, "ld_2": 1, "ld_3": 0}
+    assert await sessions(limit=9, range="last_24h") == await sessions(range="last_24h") == {
+        "ld_1": 1, "ld_2": 0, "ld_3": 0,
+    }  # fmt: skip
+    document = (
+        '{ lead(id: "ld_1") { sessionCount lately: sessionCount(range: LAST_7D) last: sessionCount(range: LAST_24H) } }'
+    )
+    answer = (await acme.http.post("/graphql", json={"query": document})).json()
+    assert answer["data"]["lead"] == {"sessionCount": 3, "lately": 3, "last": 1}
+    assert (await acme.http.put("/settings/scoring", json={"session_timeout_minutes": 29})).status_code == 204
+    assert (await sessions())["ld_1"] == 4
+
+
 async def test_a_long_list_without_pages_is_written_as_it_is_read(acme: Org, database: Database) -> None:
     """More leads than are read at once."""
     await database.pool.execute(
