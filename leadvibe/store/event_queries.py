@@ -93,7 +93,7 @@ async def page(
 ) -> Page[EngagementEvent]:
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
     hidden = await event_types.hidden_names(session, unit_id)
-    total = await count(session, unit_id, wanted, hidden)
+    total, before = await count(session, unit_id, wanted, hidden), offset
     if after is None and offset and wanted.counted:
         wanted, offset = await _skip_days(session, unit_id, wanted, offset)
     conditions = wanted.conditions(unit_id, hidden)
@@ -106,6 +106,10 @@ async def page(
     rows = (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(limit + 1))).all()
     shown = rows[:limit]
     cursors = [encode_cursor([row.occurred_at, row.seq]) for row in shown]
+    if wanted.metadata:  # the page may know better
+        seen = before + len(rows) if rows else 0
+        whole = after is None and len(rows) <= limit and (rows or not before)
+        total = seen if whole else max(total, seen)
     return Page(shown, cursors, len(rows) > limit, total)
 
 
