@@ -46,7 +46,8 @@ class BandBody(BaseModel):
 
     min_events: int = Field(ge=1, le=1_000_000)
     max_events: int | None = Field(default=None, ge=1, le=1_000_000)
-    multiplier: float = Field(ge=1, le=3)
+    # What lies above the policy's cap, 3 at most, is cut to it.
+    multiplier: float = Field(ge=1, le=100)
 
 
 class SurgePolicyBody(BaseModel):
@@ -181,7 +182,7 @@ async def update_event_type(context: Context, name: str, changes: EventTypeChang
 
 def _given(changes: BaseModel) -> dict[str, Any]:
     """The fields the client sent; none of them may be null."""
-    given = changes.model_dump(exclude_unset=True)
+    given = changes.model_dump(include=changes.model_fields_set)
     if nulls := [name for name, value in given.items() if value is None]:
         problems = [FieldProblem(name, "must not be null") for name in nulls]
         raise ApiError(400, "invalid_request", "A field that must have a value is null.", problems)

@@ -76,9 +76,10 @@ async def test_a_custom_policy_scores_the_next_events(acme: Org, scoring: Scorin
     await acme.http.post("/rules", json={"event_type": "view", "weight": 10})
     bands = [
         {"min_events": 1, "max_events": 1, "multiplier": 1},
-        {"min_events": 2, "max_events": None, "multiplier": 3},
+        {"min_events": 2, "multiplier": 5},
     ]
     assert (await acme.http.put(SURGE, json={"mode": "custom", "bands": bands})).status_code == 204
+    assert (await acme.http.get(SURGE)).json()["bands"][1] == {"min_events": 2, "max_events": None, "multiplier": 5}
     assert await score_of(acme, scoring, "view", "view") == 10 + 20  # the cap of a custom policy is 2
     await acme.http.put(SURGE, json={"multiplier_cap": 3})
     assert await score_of(acme, scoring, "view") == 30 + 30
