@@ -6,7 +6,7 @@ its operations and the types of both doors derive from that.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
@@ -50,8 +50,8 @@ class Family(Generic[Row]):
     """The operations `list`, `create`, `update` and `delete` on one kind of configuration row.
 
     `Input` is the body of a create, `Changes` of an update, where what is left out keeps its value.
-    `optional` names fields that the table needs and `accept` can fill in. All operations take values
-    of further columns by name: where the rows are found, and what a new one has.
+    `optional` names fields that the table needs and `accept` fills in where a create leaves them out, or null. All
+    operations take values of further columns by name: where the rows are found, and what a new one has.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Family(Generic[Row]):
         optional: Sequence[str] = (),
         gate: Gate | None = None,
     ) -> None:
-        self.noun, self.row, self.order = noun, row, order
+        self.noun, self.row, self.order, self._optional = noun, row, order, frozenset(optional)
         self._accept, self._release, self._gate = accept, release, gate
         self.Input = _input_model(row, writable, f"{row.__name__}Input", optional)
         self.Changes = _input_model(row, writable, f"{row.__name__}Changes", writable)
@@ -89,7 +89,7 @@ class Family(Generic[Row]):
             await hold_lane(session, caller.unit_id)
             await self._enter(session, caller, equals)
             row = self.row(
-                **self._given(values) | equals | {self.row.key: new_id(self.row.id_prefix)},
+                **self._given(values, unset=self._optional) | equals | {self.row.key: new_id(self.row.id_prefix)},
                 unit_id=caller.unit_id,
                 org_id=caller.org_id,
                 created_by=caller.actor,
@@ -139,9 +139,10 @@ class Family(Generic[Row]):
     def _key(self) -> Any:
         return col(getattr(self.row, self.row.key))
 
-    def _given(self, values: BaseModel) -> dict[str, Any]:
-        """The fields the client sent; null only where the column takes it."""
-        given = {name: getattr(values, name) for name in values.model_fields_set}
+    def _given(self, values: BaseModel, unset: Set[str] = frozenset()) -> dict[str, Any]:
+        """The fields the client sent; null only where the column takes it. A null of `unset` was not sent."""
+        sent = {name: getattr(values, name) for name in values.model_fields_set}
+        given = {name: value for name, value in sent.items() if value is not None or name not in unset}
         columns = self.row.__table__.columns  # type: ignore[attr-defined]
         nulls = [name for name, value in given.items() if value is None and not columns[name].nullable]
         if nulls:

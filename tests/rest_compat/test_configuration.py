@@ -134,6 +134,8 @@ async def test_a_rule_without_ruleset_goes_to_the_primary_one(acme: Org) -> None
     first = await create(acme, "/rulesets", {"name": "First"})
     second = await create(acme, "/rulesets", {"name": "Second", "is_primary": True})
     assert (await acme.rule("a", 1))["ruleset_id"] == second["ruleset_id"]
+    nulled = await create(acme, "/rules", {"event_type": "b", "weight": 1, "ruleset_id": None})
+    assert nulled["ruleset_id"] == second["ruleset_id"], "null is none, too"
     primaries = {row["ruleset_id"]: row["is_primary"] for row in (await acme.http.get("/rulesets")).json()}
     assert primaries == {first["ruleset_id"]: False, second["ruleset_id"]: True}, "there is one at most"
 
