@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,17 +24,19 @@ class Inactive:
 async def inactive_leads(
     connection: AnyConnection, unit_id: str, decays: Sequence[Decay], now: datetime, after: str, most: int
 ) -> list[Inactive]:
-    """The leads behind `after`, by id, for which a cycle of some decay is due and not yet applied.
+    """The leads behind `after`, by id, for which a cycle of some decay may be due and not yet applied.
 
     What a lead has behind it is kept in its row, and holds for the activity it was counted from: a new
-    event makes it void without having to touch it.
+    event makes it void without having to touch it. Where that activity was deleted, the log tells what was
+    applied since the one before it.
     """
     if not decays:
         return []
     rows = await connection.fetch(
         """
         SELECT l.lead_id, l.scores, l.session_count, l.session_at, l.last_event_at, l.last_event_type,
-               CASE WHEN l.decay_from = l.last_event_at THEN l.decay_cycles END AS cycles
+               CASE WHEN l.decay_from = l.last_event_at THEN l.decay_cycles END AS cycles,
+               coalesce(l.decay_from > l.last_event_at, false) AS receded
         FROM leads l
         WHERE l.unit_id = $1 AND l.lead_id > $2 AND l.merged_into IS NULL AND NOT l.deleting
           AND l.last_event_at <= $6
@@ -54,10 +56,34 @@ async def inactive_leads(
         now - min(decay.period for decay in decays),
         most,
     )
+    logged = await _logged(
+        connection, unit_id, {row["lead_id"]: row["last_event_at"] for row in rows if row["receded"]}
+    )
     return [
-        Inactive(BatchLead(lead_id, LeadState(*state)), state[3], dict(cycles or {}))
-        for lead_id, *state, cycles in rows
+        Inactive(BatchLead(lead_id, LeadState(*state)), state[3], dict(cycles or logged.get(lead_id, {})))
+        for lead_id, *state, cycles, _ in rows
     ]
+
+
+async def _logged(connection: AnyConnection, unit_id: str, since: Mapping[str, datetime]) -> dict[str, dict[str, int]]:
+    """How often each decay was applied to these leads behind a time: lead → decay id → cycles."""
+    if not since:
+        return {}
+    rows = await connection.fetch(
+        """
+        SELECT e.lead_id, e.metadata ->> 'decay_id' AS decay_id, count(*) AS cycles
+        FROM unnest($2::text[], $3::timestamptz[]) AS t (lead_id, since)
+        JOIN engagement_events e ON e.unit_id = $1 AND e.lead_id = t.lead_id AND e.occurred_at > t.since
+        WHERE e.event_type = 'DECAY' AND e.scores IS NOT NULL GROUP BY 1, 2
+        """,
+        unit_id,
+        list(since),
+        list(since.values()),
+    )
+    cycles: dict[str, dict[str, int]] = {}
+    for row in rows:
+        cycles.setdefault(row["lead_id"], {})[row["decay_id"]] = row["cycles"]
+    return cycles
 
 
 async def save(connection: AnyConnection, unit_id: str, leads: Sequence[Inactive]) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from leadvibe.pipeline.decay import decay
+from leadvibe.pipeline.event_deletion import delete_events
 from leadvibe.store.config_tables import DecayRule
 from leadvibe.store.database import Database
 from tests.pipeline.units import Unit, body, new_unit, rescore
@@ -77,6 +78,18 @@ async def test_a_new_event_begins_the_count_anew(unit: Unit) -> None:
     await unit.score(body("click", second=on(2.6)))
     assert [await run(unit, 3.5), await run(unit, 3.6), await run(unit, 4.6)] == [0, 1, 1]
     assert await cycles(unit) == [("dc_day", 1), ("dc_day", 2), ("dc_day", 1), ("dc_day", 2)]
+
+
+async def test_what_was_applied_since_an_older_event_is_not_due_again_when_the_latest_is_deleted(unit: Unit) -> None:
+    await add_decay(unit, "dc_day", 1, 1)
+    await unit.score(body("view", second=on(0)))
+    assert await run(unit, 2.5) == 2
+    await unit.score(body("click", second=on(2.6)))
+    assert await run(unit, 4.6) == 2
+    (click,) = [event["event_id"] for event in await unit.events() if event["event_type"] == "click"]
+    await delete_events(unit.database, unit.unit_id, [click])
+    assert await unit.scores() == {"ld_1": 36}
+    assert [await run(unit, 4.9), await run(unit, 5.1), await run(unit, 5.1)] == [0, 1, 0]
 
 
 async def test_rules_count_for_themselves(unit: Unit) -> None:
