@@ -19,8 +19,9 @@ from leadvibe.store.queue import AnyConnection
 
 # Leads of one transaction, for whose time live scoring of the unit waits.
 _LEADS_AT_ONCE = 500
-# Cycles of one rule that one run applies to a lead; what is more comes with the next run. Without a
-# floor a lead that left years ago would otherwise get an event for every hour since.
+# Cycles of one rule that one transaction applies to a lead. Where scores have a floor, the run goes on until
+# none is due. Without one, what is more comes with the next run: a lead that left years ago has a cycle for
+# every hour since, and none of them is the last.
 _MOST_CYCLES = 100
 
 _HOURS = {"hours": 1, "days": 24, "weeks": 168}
@@ -32,26 +33,31 @@ async def decay(database: Database, unit_id: str, now: datetime) -> int:
     What was applied is written in the same transaction, under the unit's lane: whoever runs it again,
     or beside it, finds nothing due.
     """
-    events, after = 0, ""
+    events, after, left = 0, "", False
     while True:
         async with database.pool.acquire() as connection:
             if month_of(now) not in await existing_months(connection):
                 await make_partitions(connection, [month_of(now)])
             async with connection.transaction():
                 step = await decay_some(connection, unit_id, now, after)
-            if step is None:
-                return events
-            if step.told:
+            if step is not None and step.told:
                 await outbox.wake(connection)
-        events, after = events + step.events, step.last
+        if step is not None:
+            events, after, left = events + step.events, step.last, left or step.left
+        elif left:
+            after, left = "", False
+        else:
+            return events
 
 
 class Step(NamedTuple):
-    """So many DECAY events took the points off the leads up to `last`. `told`: whether messages of firings wait."""
+    """So many DECAY events took the points off the leads up to `last`. `told`: whether messages of firings wait;
+    `left`: whether a lead that may still lose points has more cycles due."""
 
     events: int
     last: str
     told: bool
+    left: bool
 
 
 async def decay_some(connection: AnyConnection, unit_id: str, now: datetime, after: str) -> Step | None:
@@ -63,10 +69,10 @@ async def decay_some(connection: AnyConnection, unit_id: str, now: datetime, aft
         return None
     config = await unit_config.load(connection, unit_id)
     firings = Firings(config, lane.last_seq)
-    rows = _apply(unit_id, config, decays, leads, lane.last_seq, now, firings)
+    rows, cut = _apply(unit_id, config, decays, leads, lane.last_seq, now, firings)
     await _save(connection, unit_id, config, leads, rows, lane.last_seq, now)
     told = await firings.save(connection, unit_id, now)
-    return Step(len(rows), leads[-1].lead.lead_id, told)
+    return Step(len(rows), leads[-1].lead.lead_id, told, cut and not config.allow_negative_scores)
 
 
 async def _decays(connection: AnyConnection, unit_id: str) -> list[Decay]:
@@ -87,17 +93,21 @@ def _apply(
     last_seq: int,
     now: datetime,
     firings: Firings,
-) -> list[tuple[Any, ...]]:
-    """Brings the leads up to date, and shows `firings` what they lost; returns the rows of the log."""
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Takes the points off the leads, and shows `firings` what they lost. Returns the rows of the log, and whether
+    some lead has more cycles due."""
     rows: list[tuple[Any, ...]] = []
+    cut = False
     for inactive in leads:
         for each in decays:
             applied = inactive.cycles.get(each.decay_id, 0)
-            due = min(each.cycles(inactive.last_activity, now), applied + _MOST_CYCLES)
-            for cycle in range(applied + 1, due + 1):
+            due = each.cycles(inactive.last_activity, now)
+            most = min(due, applied + _MOST_CYCLES)
+            for cycle in range(applied + 1, most + 1):
                 seq = last_seq + len(rows) + 1
                 outcome = decayed(config, inactive.lead.state, each, seq, now)
                 if outcome is None:  # at the floor: the cycles that are left change nothing, either
+                    most = due
                     break
                 inactive.lead.changed = True
                 metadata = {"channel": "system", "decay_id": each.decay_id, "cycle": cycle, "decrease": each.decrease}
@@ -108,8 +118,9 @@ def _apply(
                 told |= {"occurred_at": now, "received_at": now}
                 firings.see(lead_id, inactive.lead.state, Event(seq, DECAY, now), outcome, told)
                 rows.append((unit_id, now, seq, *about, None, False, scores, now, now))
-            inactive.cycles[each.decay_id] = max(applied, due)
-    return rows
+            inactive.cycles[each.decay_id] = max(applied, most)
+            cut = cut or most < due
+    return rows, cut
 
 
 async def _save(

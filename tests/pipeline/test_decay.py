@@ -71,6 +71,16 @@ async def test_missed_cycles_are_made_up_and_nothing_is_written_at_the_floor(uni
     assert await run(unit, 99) == 0
 
 
+async def test_one_run_applies_all_that_is_due_however_many_cycles_that_are(unit: Unit) -> None:
+    await add_decay(unit, "dc_day", 1, 1)
+    await unit.score(*(body("view", "ld_1", on(-240 + n)) for n in range(6)))
+    assert await unit.scores() == {"ld_1": 240}
+    assert await run(unit, 0) == 235
+    assert (await cycles(unit))[-1] == ("dc_day", 235)
+    assert [await run(unit, 9), await run(unit, 9)] == [5, 0]
+    assert await unit.scores() == {"ld_1": 0}
+
+
 async def test_a_new_event_begins_the_count_anew(unit: Unit) -> None:
     await add_decay(unit, "dc_day", 1, 1)
     await unit.score(body("view", second=on(0)))
