@@ -132,7 +132,7 @@ class Family(Generic[Row]):
             query = query.where(getattr(self.row, name) == value)
         row = (await session.exec(query)).first()
         if row is None:
-            raise not_found(f"The {self.noun} {row_id}")
+            raise not_found(f"The {self.noun.replace('_', ' ')} {row_id}")
         return row
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import inspect
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.errors import bad_request
@@ -13,8 +14,13 @@ from leadvibe.store.config_tables import SurgeTrigger
 
 
 async def _accept(session: AsyncSession, caller: Caller, row: SurgeTrigger) -> None:
-    """It tells a webhook or people, not both; an empty event type means any."""
+    """It tells a webhook or people, not both; an empty event type means any. A change that names the one takes the
+    place of the other."""
     row.event_type = row.event_type or None
+    given = inspect(row).committed_state
+    for one, other in (("webhook_url", "emails"), ("emails", "webhook_url")):
+        if one in given and other not in given and getattr(row, one):
+            setattr(row, other, None)
     if bool(row.webhook_url) == bool(row.emails):
         raise bad_request("Name one destination.", webhook_url="or emails is required, not both")
     check_destinations(row)

@@ -117,6 +117,19 @@ async def test_a_surge_trigger_is_updated_without_a_body(acme: Org) -> None:
     assert (body | changes).items() <= listed.items()
 
 
+async def test_a_surge_trigger_gets_the_destination_that_a_change_names_in_place_of_the_other(acme: Org) -> None:
+    hook, mail = {"webhook_url": "https://hooks.example/a"}, {"emails": ["a@example.com"]}
+    row = (await acme.http.post("/surge-triggers", json={"window_seconds": 60, "threshold_count": 5} | hook)).json()
+    item = f"/surge-triggers/{row['trigger_id']}"
+    for change, gone in ((mail, "webhook_url"), (hook, "emails"), (hook, "emails")):
+        assert (await acme.http.put(item, json=change)).status_code == 204
+        (listed,) = (await acme.http.get("/surge-triggers")).json()
+        assert listed.items() >= (change | {gone: None}).items()
+    refused(await acme.http.put(item, json=hook | mail), 400)
+    refused(await acme.http.put(item, json={"webhook_url": None}), 400)
+    assert (await acme.http.put(item, json={"threshold_count": 6})).status_code == 204
+
+
 @pytest.mark.parametrize("path", [ACCOUNT, f"{ACCOUNT}/x/rules", "/account-mappings"])
 async def test_accounts_are_closed_while_abm_is_off(acme: Org, database: Database, path: str) -> None:
     await database.pool.execute("UPDATE organisations SET abm_enabled = false WHERE org_id = $1", acme.made.org_id)
