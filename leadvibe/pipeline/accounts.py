@@ -79,7 +79,7 @@ async def link(
     An account that the metadata names decides, if the unit has it; else the domain, whose account is made
     where there is none (contract: "Account mapping by domain").
     """
-    named = {lead_id: _texts(told, _ACCOUNT_KEYS) for lead_id, told in loose.items()}
+    named = {lead_id: named_accounts(told) for lead_id, told in loose.items()}
     wanted = {account_id for of_lead in named.values() for account_id in of_lead}
     known = await account_links.existing(connection, unit_id, wanted) if wanted else set()
     done = Linked()
@@ -99,6 +99,11 @@ async def link(
         await account_links.link(connection, unit_id, done.links, now)
         await segment_members.touch(connection, unit_id, done.links)
     return done
+
+
+def named_accounts(told: Iterable[Metadata]) -> list[str]:
+    """The accounts that metadata names as a lead's, in their order; the unit may not have them."""
+    return _texts(told, _ACCOUNT_KEYS)
 
 
 def _names(told: Mapping[str, Sequence[Metadata]], domains: Mapping[str, str]) -> dict[str, str]:

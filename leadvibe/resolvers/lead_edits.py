@@ -9,15 +9,16 @@ from pydantic import BaseModel, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.errors import bad_request, conflict, not_found
+from leadvibe.pipeline import accounts
 from leadvibe.pipeline.events import encoded_metadata
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
-from leadvibe.scoring.fit import fit_scores
+from leadvibe.scoring.fit import fit_scores, mapped
 from leadvibe.store import lead_queries, segment_members, unit_config
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
-from leadvibe.store.tables import Lead, now
+from leadvibe.store.tables import Account, Lead, now
 
 _ACCOUNT = "The account the lead belongs to; it must exist."
 
@@ -60,6 +61,7 @@ async def create_lead(context: Context, values: NewLead) -> Lead:
         await _rescore(session, lead)
         session.add(lead)
         lane.lead_count += 1
+        await _tell_account(session, lead, metadata)
         await segment_members.touch(await driver(session), unit_id, [lead.lead_id])
     return lead
 
@@ -79,6 +81,8 @@ async def replace_lead(context: Context, lead_id: str, values: LeadReplacement) 
             await _check_account(session, unit_id, values.account_id)
             lead.account_id = values.account_id
         lead.updated_at = now()
+        if lead.account_id is not None or "account_id" not in given:
+            await _tell_account(session, lead, metadata)
     return lead
 
 
@@ -94,6 +98,7 @@ async def patch_lead_metadata(context: Context, lead_id: str, changes: dict[str,
         lead.lead_metadata = _checked(kept)
         await _rescore(session, lead)
         lead.updated_at = now()
+        await _tell_account(session, lead, changes)
     return lead
 
 
@@ -111,6 +116,27 @@ async def _rescore(session: AsyncSession, lead: Lead) -> None:
     config = await unit_config.load_fit(await driver(session), lead.unit_id, "profile")
     lead.profile_scores = fit_scores(config, lead.lead_metadata)
     lead.profile_score = lead.profile_scores.get(config.primary_ruleset_id or "", 0)
+
+
+async def _tell_account(session: AsyncSession, lead: Lead, said: dict[str, Any]) -> None:
+    """What is said of a lead counts for its account as if an event had said it: it may name the account of a lead
+    that has none, and is mapped to the account's properties."""
+    connection, unit_id = await driver(session), lead.unit_id
+    config = await unit_config.load_account(connection, unit_id)
+    if config is None:
+        return
+    if lead.account_id is None and (named := accounts.named_accounts([said])):
+        known = await lead_queries.accounts(session, unit_id, named)
+        lead.account_id = next((each for each in named if each in known), None)
+    account = await session.get(Account, (unit_id, lead.account_id or ""), with_for_update=True)
+    if account is None:
+        return
+    properties = mapped(config.mappings, said, account.account_metadata)
+    if properties != account.account_metadata:
+        account.account_metadata, account.updated_at = properties, now()
+        account.account_scores = fit_scores(config, properties)
+        account.account_score = account.account_scores.get(config.primary_ruleset_id or "", 0)
+        await segment_members.touch_accounts(connection, unit_id, [account.account_id])
 
 
 async def _locked(session: AsyncSession, unit_id: str, lead_id: str) -> Lead:

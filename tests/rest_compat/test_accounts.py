@@ -237,3 +237,30 @@ async def test_switching_abm_on_holds_from_the_next_batch_on(acme: Org, scoring:
     await acme.ingest(view("bob", "acme.com"))
     await scoring.finish()
     assert [row["leads_count"] for row in await listed(acme)] == [1]
+
+
+async def test_what_is_written_of_a_lead_counts_for_its_account(abm: Org) -> None:
+    made = await abm.http.post("/account-mappings", json={"source_field": "size", "account_property": "employees"})
+    assert made.status_code == 201
+    ruleset = (await abm.http.post(SETS, json={"name": "Fit"})).json()["id"]
+    rule = {"account_property": "employees", "condition": "gt", "comparison_value": "1000", "weight": 30}
+    assert (await abm.http.post(f"{SETS}/{ruleset}/rules", json=rule)).status_code == 201
+
+    async def acme() -> tuple[Any, int, int]:
+        account = (await abm.http.get("/accounts/acme.com")).json()
+        return account["metadata"], account["account_score"], account["leads_count"]
+
+    patched = await abm.http.patch("/leads/ann/metadata", json={"size": 5000, "note": "called"})
+    assert patched.json()["metadata"].items() >= {"size": 5000, "note": "called"}.items()
+    assert await acme() == ({"employees": 5000}, 30, 2)
+    account_id = (await abm.http.get("/accounts/acme.com")).json()["account_id"]
+    named = {"account_id": account_id, "size": 20}
+    created = await abm.http.post("/leads", json={"id": "fay", "metadata": named})
+    assert (created.status_code, created.json()["account_id"]) == (201, account_id)
+    assert await acme() == ({"employees": 20}, 0, 3)
+    unlinked = await abm.http.put("/lead/fay", json={"metadata": named | {"size": 7}, "account_id": None})
+    assert unlinked.json()["account_id"] is None, "what the request says of the account itself decides"
+    assert await acme() == ({"employees": 20}, 0, 2)
+    linked = await abm.http.put("/lead/fay", json={"metadata": {"size": 7}, "account_id": account_id})
+    assert linked.json()["account_id"] == account_id
+    assert await acme() == ({"employees": 7}, 0, 3)
