@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, BeforeValidator
 
 
 def rfc3339(value: Any) -> datetime | None:
-    """An RFC 3339 time, which may have small letters, in UTC; None for whatever is none, or is outside the years 1 to 9999 there."""
+    """An RFC 3339 time, whose letters may be small ones, in UTC; None for whatever is none, or is outside the years
+    1 to 9999 there."""
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.upper())
         return moment.astimezone(UTC) if moment.tzinfo is not None else None
