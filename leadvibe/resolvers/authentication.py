@@ -37,6 +37,10 @@ _HASHES_AT_ONCE = 2
 
 _HEADERS = frozenset({b"authorization", b"cookie", b"x-unit-id"})
 
+# The hash of a password that nobody has: who is unknown, or invited and without a password yet, is refused after the
+# same time as a wrong password, so that nobody learns which addresses are members'.
+NO_PASSWORD = "$argon2id$v=19$m=65536,t=3,p=4$NibWUHHVvYDu2QGV0smAEQ$3TQfeo+zCjvNysTNE/Bf48/pVH4m5vXPzIBIHLHr55g"  # noqa: S105
+
 _hasher = PasswordHasher()
 
 

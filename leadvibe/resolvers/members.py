@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from leadvibe.errors import bad_request, conflict, not_found, unauthorized
 from leadvibe.ids import new_id
 from leadvibe.resolvers import passwords
+from leadvibe.resolvers.authentication import NO_PASSWORD
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
@@ -31,9 +32,6 @@ def _address(text: str) -> str:
 
 
 Email = Annotated[StoredText, AfterValidator(_address)]
-
-# The hash of no password: who is invited has none yet.
-_NO_PASSWORD = "!"  # noqa: S105
 
 
 class UnitRoleView(BaseModel):
@@ -134,7 +132,7 @@ async def create_member(context: Context, values: NewMember) -> PersonView:
 @operation(Permission.ADMIN)
 async def invite_member(context: Context, values: Invitation) -> PersonView:
     """A new member that cannot log in before it has set its password by the mailed link."""
-    return await _add(context, values, _NO_PASSWORD)
+    return await _add(context, values, NO_PASSWORD)
 
 
 @operation(Permission.ADMIN)

@@ -52,7 +52,10 @@ async def request_password_reset(context: Context, email: str) -> None:
 
 @operation(Permission.PUBLIC)
 async def set_password(context: Context, values: NewPassword) -> None:
-    """Sets the password of the member whose link it is, once; 400 for a link that is used, replaced or expired."""
+    """Sets the password of the member whose link it is, once; 400 for a link that is used, replaced or expired.
+
+    Whoever failed to log in before, and was throttled, may try again with it at once.
+    """
     services = context.services
     async with services.database.session() as session:
         if await proofs.link_by_token(session, values.token, datetime.now(UTC)) is None:
@@ -63,6 +66,9 @@ async def set_password(context: Context, values: NewPassword) -> None:
         if link is None:
             raise _void_link()
         await proofs.set_password(session, link.org_member_id, password_hash, verified=True)
+        standing = await access.standing(session, link.org_member_id)
+    if standing is not None:
+        await Attempt(context, "login", standing.member.email).succeeded()
 
 
 @operation(Permission.MEMBER)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from leadvibe.errors import bad_request, not_found, unauthorized
+from leadvibe.resolvers.authentication import NO_PASSWORD
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.throttle import Attempt
@@ -12,9 +13,6 @@ from leadvibe.store import access
 
 # What cookie-based logins of other versions left behind. `activeOu` is in use.
 LEGACY_COOKIES = ("token", "access_token", "refresh_token", "auth_token", "session", "jwt")
-
-# A real hash of a password nobody has: an unknown e-mail costs the same time as a wrong password.
-_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$bm9ib2R5bm9ib2R5bm9ib2R5$6vVVVpKfqAOCQOeJLGHCUWa1AKVDZKBkPqmsQVnN4vY"
 
 
 @operation(Permission.PUBLIC)
@@ -27,7 +25,7 @@ async def login(context: Context, email: str, password: str) -> str:
         raise unauthorized("Unknown e-mail or wrong password.")
     async with services.database.session() as session:
         member = await access.member_by_email(session, email)
-    right = await services.authenticator.matches(member.password_hash if member else _NOBODY, password)
+    right = await services.authenticator.matches(member.password_hash if member else NO_PASSWORD, password)
     if member is None or not right:
         raise unauthorized("Unknown e-mail or wrong password.")
     await attempt.succeeded()

@@ -18,6 +18,7 @@ import httpx
 import jwt
 import pytest
 from aiosmtpd.smtp import SMTP
+from argon2 import PasswordHasher
 
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
@@ -98,6 +99,9 @@ async def test_an_invited_member_sets_its_password_and_logs_in(
     assert made.status_code == 201, made.text
     secret = await post.secret(given["email"])
     login = {"email": given["email"], "password": "a new password"}
+    stored = "SELECT password_hash FROM members WHERE org_member_id = $1"
+    nothing = await database.pool.fetchval(stored, made.json()["org_member_id"])
+    assert not PasswordHasher().check_needs_rehash(nothing), "refused as slowly as a wrong password"
     refused(await mailing.post("/auth/login", json=login), 401)
     answer = await mailing.post("/auth/password/set", json={"token": secret, "password": "short"})
     assert fields(refused(answer, 400)) == {"password"}
@@ -160,6 +164,8 @@ async def test_a_reset_ends_all_that_was_given_out_before(
     unknown = await mailing.post("/auth/password/reset", json={"email": "nobody@leadvibe.example"})
     assert (known.status_code, known.content) == (unknown.status_code, unknown.content) == (202, b"")
     secret = await post.secret(person.email)
+    guesses = [await mailing.post("/auth/login", json={"email": person.email, "password": "?"}) for _ in range(6)]
+    refused(guesses[-1], 429)
     answer = await mailing.post("/auth/password/set", json={"token": secret, "password": "another one"})
     assert answer.status_code == 204
     for token in (person.token, personal):
