@@ -7,21 +7,22 @@ page of another origin may change nothing, and open no socket, unless LEADVIBE_C
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadvibe.config import Settings
-from leadvibe.errors import forbidden
+from leadvibe.errors import bad_request, forbidden
 from leadvibe.rest_compat.codec import error_response
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Unit-Id"]
-_SHOWN = ["Retry-After", "X-Org-Id", "X-Total-Count", "X-Unit-Id"]
+_SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id", "X-Unit-Id"]
+_SHOWN = ["Retry-After", "X-Org-Id", "X-Request-Id", "X-Total-Count", "X-Unit-Id"]
+_PROBES = frozenset({"/livez", "/readyz"})
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _HTML_HEADERS = {
@@ -48,8 +49,32 @@ def for_browsers(settings: Settings) -> list[Middleware]:
         )
         middleware.insert(0, cors)
     if hosts and "*" not in hosts:
-        middleware.insert(0, Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False))
+        middleware.insert(0, Middleware(NamedHosts, names=hosts))
     return middleware
+
+
+class NamedHosts:
+    """Answers only requests to the server's own names, else 400; `*.name` stands for all names below it.
+
+    Probes are always answered: a supervisor or a load balancer asks a process by its address.
+    """
+
+    def __init__(self, app: ASGIApp, names: list[str]) -> None:
+        self.app = app
+        self._names = {name.lower() for name in names}
+        self._endings = tuple(name[1:] for name in self._names if name.startswith("*."))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_probe = scope["type"] == "lifespan" or scope["path"] in _PROBES
+        if is_probe or self._is_ours(Headers(scope=scope).get("host", "")):
+            return await self.app(scope, receive, send)
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1008})
+        await error_response(bad_request("This server has another name.", code="unknown_host"))(scope, receive, send)
+
+    def _is_ours(self, host: str) -> bool:
+        name = re.sub(r":\d*$", "", host).lower()
+        return name in self._names or name.endswith(self._endings)
 
 
 class ForeignPages:

@@ -47,7 +47,11 @@ async def test_the_servers_own_pages_and_programs_may(acme: Org, server: str) ->
 
 async def test_named_origins_may_call_from_their_pages(acme: Org, database_url: str) -> None:
     settings = Settings(database_url=database_url, cors_origins=f"{APP}, https://two.example")
-    asking = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization"}
+    asking = {
+        "Origin": APP,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization, x-request-id",
+    }
     async with running(settings) as url, client(url) as http:
         preflight = await http.options("/rules/rl_1", headers=asking)
         assert preflight.status_code == 200
@@ -60,7 +64,8 @@ async def test_named_origins_may_call_from_their_pages(acme: Org, database_url: 
         made = await http.post("/rulesets", json={"name": "Fit"}, headers=sent)
         assert made.status_code == 201 and made.headers["access-control-allow-origin"] == APP
         listed = await http.get("/events", headers=sent)
-        assert "x-total-count" in listed.headers["access-control-expose-headers"].lower()
+        shown = listed.headers["access-control-expose-headers"].lower()
+        assert "x-total-count" in shown and "x-request-id" in shown
         evil = sent | {"Origin": "https://evil.example"}
         assert "access-control-allow-origin" not in (await http.get("/events", headers=evil)).headers
 
@@ -68,8 +73,17 @@ async def test_named_origins_may_call_from_their_pages(acme: Org, database_url: 
 async def test_only_named_hosts_are_answered(database_url: str) -> None:
     settings = Settings(database_url=database_url, allowed_hosts="leadvibe.example, *.leadvibe.example")
     async with running(settings) as url, client(url) as http:
-        assert (await http.get("/livez", headers={"Host": "eu.leadvibe.example"})).status_code == 200
-        assert (await http.get("/livez", headers={"Host": "evil.example"})).status_code == 400
+        for host in ("leadvibe.example", "EU.leadvibe.example:8000"):
+            assert (await http.get("/home", headers={"Host": host})).status_code == 200
+        for host in ("evil.example", "evilleadvibe.example", "leadvibe.example.evil.example", "[::1", ""):
+            refused(await http.get("/home", headers={"Host": host}), 400, "unknown_host")
+        for probe in ("/livez", "/readyz"):  # asked by address, `serve` does so too
+            assert "error" not in (await http.get(probe, headers={"Host": "10.0.0.7"})).json()
+        with pytest.raises(websockets.InvalidStatus):
+            async with websockets.connect(
+                url.replace("http", "ws") + "/graphql", subprotocols=["graphql-transport-ws"]
+            ):
+                pass
 
 
 async def test_behind_tls_the_cookie_is_secure(acme: Org) -> None:
