@@ -75,10 +75,11 @@ async def _demo(settings: Settings) -> tuple[Bootstrapped, str] | None:
 
 @dataclass(slots=True)
 class _Part:
-    """A child process that is started again when it dies."""
+    """A child process that is started again when it dies. It inherits `descriptors`, and no others."""
 
     name: str
     arguments: list[str]
+    descriptors: tuple[int, ...] = ()
     process: asyncio.subprocess.Process | None = None
 
 
@@ -94,7 +95,8 @@ class _Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal)
         # In the order of stopping: first nothing more comes in, then what is at hand is finished.
-        apis = self._parts("api", self.settings.api_processes, "--fd", str(self.listener.fileno()))
+        door = self.listener.fileno()
+        apis = self._parts("api", self.settings.api_processes, "--fd", str(door), descriptors=(door,))
         workers = self._parts("worker", self.settings.workers)
         rest = self._parts("scheduler", 1) + self._parts("deliver", 1)
         keepers_of_rest: list[asyncio.Task[None]] = []
@@ -103,14 +105,16 @@ class _Supervisor:
             for group in (workers, apis):
                 keepers = [asyncio.create_task(self._keep(part)) for part in group]
                 stack.push_async_callback(self._stop, group, keepers)
+            # While anybody holds it, the system lets clients in that nobody will answer.
+            stack.callback(self.listener.close)
             if await self._ready():
                 print(_greeting(self.settings, self.listener, demo), flush=True)
             # Nobody waits for these, and they would only slow the others' start.
             keepers_of_rest += [asyncio.create_task(self._keep(part)) for part in rest]
             await self.stopping.wait()
 
-    def _parts(self, command: str, count: int, *arguments: str) -> list[_Part]:
-        return [_Part(f"{command} {i}", [command, *arguments]) for i in range(1, count + 1)]
+    def _parts(self, command: str, count: int, *arguments: str, descriptors: tuple[int, ...] = ()) -> list[_Part]:
+        return [_Part(f"{command} {i}", [command, *arguments], descriptors) for i in range(1, count + 1)]
 
     def _on_signal(self) -> None:
         if self.stopping.is_set():
@@ -129,7 +133,7 @@ class _Supervisor:
                 env=self.environment,
                 # Its other end is ours: when we are gone the child reads the end and stops.
                 stdin=asyncio.subprocess.PIPE,
-                pass_fds=[self.listener.fileno()],
+                pass_fds=part.descriptors,
                 # A Ctrl-C is for us; the children are stopped in order.
                 start_new_session=True,
             )

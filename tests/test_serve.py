@@ -137,6 +137,8 @@ def test_sigterm_stops_everything_though_streams_are_open(serve: Serve) -> None:
             while True:
                 assert json.loads(socket.recv(10))["type"] == "complete"
         assert closed.value.rcvd is not None, "the server says good-bye"
+        with pytest.raises(httpx.ConnectError), serve.http() as late:  # no queue in which nobody is served any more
+            late.get("/livez")
         assert serve.process.wait(60) == 0
     assert time.monotonic() - began < _SECONDS_TO_STOP
     assert [process for process in family if runs(process)] == []
