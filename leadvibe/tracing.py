@@ -12,12 +12,14 @@ from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.instrumentation.asgi")
 # Probes come every few seconds and tell nothing.
 _NOT_TRACED = "livez,readyz,metrics"
+# Where a request's query string is kept past its span.
+_QUERY = "leadvibe.query_string"
 
 _tracer: Any = None
 _log = logging.getLogger(__name__)
@@ -59,7 +61,20 @@ def traced(app: ASGIApp) -> ASGIApp:
         return app
     from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
-    return OpenTelemetryMiddleware(app, excluded_urls=_NOT_TRACED, exclude_spans=["receive", "send"])
+    async def inside(scope: Scope, receive: Receive, send: Send) -> None:
+        if _QUERY in scope:
+            scope = {**scope, "query_string": scope[_QUERY]}
+        await app(scope, receive, send)
+
+    middleware = OpenTelemetryMiddleware(inside, excluded_urls=_NOT_TRACED, exclude_spans=["receive", "send"])
+
+    async def outside(scope: Scope, receive: Receive, send: Send) -> None:
+        # A span has the URL, and goes to others: the query string may have codes, search words and variables.
+        if "query_string" in scope:
+            scope = {**scope, _QUERY: scope["query_string"], "query_string": b""}
+        await middleware(scope, receive, send)
+
+    return outside
 
 
 def ids() -> dict[str, str]:

@@ -153,7 +153,9 @@ def test_no_line_has_a_secret_or_a_query_string(worked: Serve) -> None:
 def test_requests_and_batches_are_traced_and_named_in_the_log(worked: Serve, collector: Collector) -> None:
     with worked.http(worked.credential) as http:
         parent = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
-        http.get("/leads", headers={"traceparent": parent, "X-Request-Id": "traced"})
+        query = {"search": "words-of-mine", "limit": 0}
+        answer = http.get("/leads", params=query, headers={"traceparent": parent, "X-Request-Id": "traced"})
+        assert answer.status_code == 400, "the query string arrives"
 
     def mine() -> Any:
         return [span for span in collector.spans if span.trace_id == "ab" * 16]
@@ -167,7 +169,8 @@ def test_requests_and_batches_are_traced_and_named_in_the_log(worked: Serve, col
     assert batches and all(span.attributes["leadvibe.unit"].startswith("unit_") for span in batches)
     assert {span.attributes["service.instance.id"].split("-")[0] for span in batches} == {"worker"}
     assert not [span for span in collector.spans if re.search("metrics|readyz|livez", str(span.attributes))]
-    assert worked.credential[1] not in str(collector.spans)
+    for hidden in ("words-of-mine", worked.credential[1]):
+        assert hidden not in str(collector.spans)
 
 
 def test_nothing_of_it_is_imported_while_it_is_off(tmp_path: Path) -> None:
