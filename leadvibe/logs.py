@@ -25,7 +25,7 @@ _SECRET_NAME = re.compile(
 _SECRET_TEXT = re.compile(
     r"(?P<scheme>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}"
     r"|(?P<user>://[^\s:/@]*:)[^\s/@]+(?=@)"
-    r"|(?P<made>\blv_(?!ci_)[a-z]+_)\w+"
+    r"|(?P<made>\b(?:lv_(?!ci_)[a-z]+|whsec)_)[\w+/=-]+"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
     r"|(?P<slack>\bxox[a-z]-)[\w-]+",
     re.IGNORECASE,

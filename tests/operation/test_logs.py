@@ -91,6 +91,8 @@ TEXTS = [
     f"basic {SECRET}==",
     f"redis://:{SECRET}@cache:6379/0",
     f"lv_cs_{SECRET}",
+    f"lv_pat_x-{SECRET}",
+    f"whsec_a+b/{SECRET}==",
     f"xoxb-{SECRET}",
     "eyJhbGciOi.eyJzdWIiOiJtZW0.c2lnbmF0dXJl",
 ]
