@@ -31,11 +31,13 @@ _log = logging.getLogger(__name__)
 
 
 class Kind(NamedTuple):
-    """What requests that are alike have in common. Without a `unit_id` the request had no active unit."""
+    """What requests that are alike have in common. Without a `unit_id` the request had no active unit. `name`: the
+    actor's at that time: it may be removed, or called otherwise, when this is written."""
 
     org_id: str
     unit_id: str | None
     actor: str
+    name: str
     method: str
     path: str
     status: int
@@ -132,7 +134,6 @@ class AuditTrail:
         kinds: dict[Kind, list[Note]] = {}
         for note in notes:
             kinds.setdefault(note.kind, []).append(note)
-        names = await audit_log.names(self._database, {kind.actor for kind in kinds})
         placeless = {kind.org_id for kind in kinds if kind.unit_id is None}
         units = await audit_log.default_units(self._database, placeless) if placeless else {}
         rows = []
@@ -140,9 +141,8 @@ class AuditTrail:
             unit_id = kind.unit_id or units.get(kind.org_id)
             if unit_id is None:  # the organisation is gone
                 continue
-            name = names.get(kind.actor, kind.actor)
             counted = [(note, 1) for note in alike] if len(alike) <= MOST_ALIKE else [(_slowest(alike), len(alike))]
-            rows += [_row(unit_id, name, note, requests) for note, requests in counted]
+            rows += [_row(unit_id, note, requests) for note, requests in counted]
         if rows:
             await audit_log.append(self._database, rows)
 
@@ -151,7 +151,7 @@ def _slowest(notes: Sequence[Note]) -> Note:
     return max(notes, key=lambda note: note.seconds)
 
 
-def _row(unit_id: str, name: str, note: Note, requests: int) -> tuple[object, ...]:
+def _row(unit_id: str, note: Note, requests: int) -> tuple[object, ...]:
     """In the order of the table's columns."""
     kind = note.kind
     path = kind.path.replace("\0", "\ufffd")[:_LONGEST_PATH]
@@ -161,7 +161,7 @@ def _row(unit_id: str, name: str, note: Note, requests: int) -> tuple[object, ..
         new_id("al"),
         kind.org_id,
         kind.actor,
-        name,
+        kind.name,
         kind.method,
         path,
         kind.status,

@@ -99,7 +99,7 @@ class Authenticator:
         stored = await self._pairs.get(client_id)
         if stored is None or not await self._proves(encoded, client_secret, stored.secret_hash):
             raise unauthorized()
-        return Caller(stored.org_id, stored.secret_id, None, stored.unit_id, "Operator")
+        return Caller(stored.org_id, stored.secret_id, None, stored.unit_id, "Operator", name=client_id)
 
     async def _proves(self, encoded: str, client_secret: str, secret_hash: str) -> bool:
         key = hashlib.sha256(encoded.encode()).digest()
@@ -124,9 +124,9 @@ class Authenticator:
                 unit_id = next(iter(units))
             if unit_id is not None and unit_id not in units:
                 refusal = await _refusal(session, unit_id, member.org_id)
-                return Caller(member.org_id, member.org_member_id, member.role, None, None, refusal)
+                return Caller(member.org_id, member.org_member_id, member.role, None, None, refusal, member.email)
         role = units[unit_id] if unit_id is not None else None
-        return Caller(member.org_id, member.org_member_id, member.role, unit_id, role)
+        return Caller(member.org_id, member.org_member_id, member.role, unit_id, role, name=member.email)
 
     async def _standing(self, session: AsyncSession, token: str) -> Standing | None:
         """The member that a personal or an issued token proves, unless it was voided."""

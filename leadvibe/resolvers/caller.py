@@ -41,7 +41,8 @@ class Caller:
     """A verified member or API credential, and the unit it works in.
 
     `active_unit` is None when the caller has several units and named none, or when the one it named is not
-    its own: `unit_refusal` says then why. A credential has no `org_role` and is Operator of its unit.
+    its own: `unit_refusal` says then why. A credential has no `org_role` and is Operator of its unit. `name` is the
+    member's e-mail address or the credential's client id, as it is now.
     """
 
     org_id: str
@@ -50,6 +51,7 @@ class Caller:
     active_unit: str | None
     unit_role: str | None
     unit_refusal: ApiError | None = None
+    name: str = ""
 
     @property
     def unit_id(self) -> str:

@@ -34,6 +34,7 @@ class RequestRecord:
             caller.org_id,
             caller.active_unit,
             caller.actor,
+            caller.name,
             self.method,
             self.path,
             self.status or status,

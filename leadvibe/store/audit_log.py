@@ -27,18 +27,6 @@ async def append(database: Database, rows: Iterable[tuple[Any, ...]]) -> None:
         await connection.copy_records_to_table("audit_log", records=rows, columns=COLUMNS)
 
 
-async def names(database: Database, actors: Collection[str]) -> dict[str, str]:
-    """The e-mail addresses of members and the client ids of credentials, by their ids."""
-    rows = await database.pool.fetch(
-        """
-        SELECT org_member_id AS actor, email AS name FROM members WHERE org_member_id = ANY($1::text[])
-        UNION ALL SELECT secret_id, client_id FROM api_credentials WHERE secret_id = ANY($1::text[])
-        """,
-        list(actors),
-    )
-    return {row["actor"]: row["name"] for row in rows}
-
-
 async def default_units(database: Database, org_ids: Collection[str]) -> dict[str, str]:
     """The default unit of each organisation."""
     rows = await database.pool.fetch(

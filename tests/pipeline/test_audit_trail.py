@@ -15,7 +15,9 @@ from leadvibe.store.database import Database
 
 
 def note(made: Bootstrapped, number: int, **fields: Any) -> Note:
-    kind = Kind(made.org_id, made.unit_id, made.org_member_id, "GET", f"/n/{number}", 200, None, "::1")
+    kind = Kind(
+        made.org_id, made.unit_id, made.org_member_id, "ada@acme.example", "GET", f"/n/{number}", 200, None, "::1"
+    )
     return Note(kind._replace(**fields), time.time(), 0.001 * number, f"req_{number}")
 
 

@@ -24,6 +24,7 @@ from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.store import audit_log
 from leadvibe.store.database import Database
 from tests.rest_compat.conftest import PASSWORD, Org, add_unit, basic, bearer, client, fields, new_org, refused, serving
+from tests.rest_compat.people import add_person
 
 EMAIL_OF = "SELECT email FROM members WHERE org_member_id = $1"
 
@@ -359,3 +360,14 @@ async def test_stopping_writes_what_waits(database_url: str, authenticator: Auth
         await asyncio.gather(*(http.get("/channels") for _ in range(5)))
     count = await database.pool.fetchval("SELECT count(*) FROM audit_log WHERE unit_id = $1", made.unit_id)
     assert count == 5
+
+
+async def test_whoever_is_removed_is_still_told_of_by_name(audited: Audited, authenticator: Authenticator) -> None:
+    person = await add_person(authenticator, audited.org.made)
+    await audited.org.http.get("/me", headers=person.headers)
+    pair = (await audited.org.http.post("/secrets", json={"name": "short-lived"})).json()
+    await audited.org.http.get("/channels", headers=basic(pair["client_id"], pair["client_secret"]))
+    assert (await audited.org.http.delete(f"/members/{person.org_member_id}")).status_code == 204
+    assert (await audited.org.http.delete(f"/secrets/{pair['secret_id']}")).status_code == 204
+    assert [entry["path"] for entry in await audited.log(user_email=person.email)] == ["/me"]
+    assert [entry["path"] for entry in await audited.log(user_email=pair["client_id"])] == ["/channels"]
