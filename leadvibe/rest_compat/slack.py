@@ -130,6 +130,12 @@ async def _test(context: Context, call: Call) -> Any:
 
 _UPSTREAM = (409, 502, 503)
 
+
+def _unit_paths(rest: str = "") -> dict[str, Any]:
+    """Where something of the unit's workspace is: beside the product's path stands one among its other settings."""
+    return {"path": f"/integrations/slack{rest}", "aliases": (f"/settings/ou/slack{rest}",)}
+
+
 ROUTES = [
     Route(
         method="GET", path="/settings/org/slack-app", aliases=("/settings/slack-app",),
@@ -141,15 +147,15 @@ ROUTES = [
         body=SlackAppBody,
     ),
     Route(
-        method="GET", path="/integrations/slack/status", summary="Get OU Slack integration status", tag="Settings",
+        method="GET", **_unit_paths("/status"), summary="Get OU Slack integration status", tag="Settings",
         run=_status, auth=BEARER, returns=SlackConnectionStatus,
     ),
     Route(
-        method="GET", path="/integrations/slack/install", summary="Begin Slack installation", tag="Settings",
+        method="GET", **_unit_paths("/install"), summary="Begin Slack installation", tag="Settings",
         run=_install, status=302, auth=BEARER, errors=(409,),
     ),
     Route(
-        method="POST", path="/integrations/slack/initiate", summary="Initiate Slack installation", tag="Settings",
+        method="POST", **_unit_paths("/initiate"), summary="Initiate Slack installation", tag="Settings",
         run=_initiate, auth=BEARER, returns=AuthorizeUrl, errors=(409,),
     ),
     Route(
@@ -161,24 +167,24 @@ ROUTES = [
         run=_page, auth=(), query=PageQuery, returns=str, media_type="text/html",
     ),
     Route(
-        method="DELETE", path="/integrations/slack", summary="Disconnect OU Slack integration", tag="Settings",
+        method="DELETE", **_unit_paths(), summary="Disconnect OU Slack integration", tag="Settings",
         run=_disconnect, status=204, auth=BEARER,
     ),
     Route(
-        method="GET", path="/integrations/slack/channels", summary="List Slack channels for the connected workspace",
+        method="GET", **_unit_paths("/channels"), summary="List Slack channels for the connected workspace",
         tag="Settings", run=_channels, auth=BEARER, query=SlackChannelQuery, returns=dict[str, Any], errors=_UPSTREAM,
     ),
     Route(
-        method="GET", path="/integrations/slack/users", summary="List Slack users for the connected workspace",
+        method="GET", **_unit_paths("/users"), summary="List Slack users for the connected workspace",
         tag="Settings", run=_users, auth=BEARER, query=SlackQuery, returns=dict[str, Any], errors=_UPSTREAM,
     ),
     Route(
-        method="PUT", path="/integrations/slack/default-target",
+        method="PUT", **_unit_paths("/default-target"),
         summary="Set default Slack notification target for the active OU", tag="Settings", run=_set_default_target,
         status=204, auth=BEARER, body=SlackTarget, errors=(409,),
     ),
     Route(
-        method="POST", path="/integrations/slack/test", summary="Send a test Slack notification to the selected target",
+        method="POST", **_unit_paths("/test"), summary="Send a test Slack notification to the selected target",
         tag="Settings", run=_test, auth=BEARER, body=SlackTest, returns=Sent, errors=_UPSTREAM,
     ),
 ]  # fmt: skip

@@ -94,6 +94,7 @@ async def test_an_app_is_set_and_only_said_to_be_there(acme: Org, rival: Org) ->
     await set_app(acme)
     assert (await acme.http.get(APP)).json() == {"configured": True}
     assert (await acme.http.get("/settings/slack-app")).json() == {"configured": True}
+    assert "authorize_url" in (await acme.http.get("/settings/ou/slack/status")).json()
     assert (await rival.http.get(APP)).json() == {"configured": False}
 
 
