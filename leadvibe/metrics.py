@@ -45,7 +45,7 @@ _EVENTS = (1, 5, 20, 100, 500, 1_000, 2_000, 4_000, 10_000, 50_000)
 events_ingested = Counter("events_ingested", "Total number of events ingested (accepted).")
 queue_depth = Gauge("queue_depth", "Current depth of the async processing queue.", multiprocess_mode="mostrecent")
 event_to_slack_latency = Histogram(
-    "event_to_slack_latency_seconds", "Latency in seconds from event ingestion to Slack notification."
+    "event_to_slack_latency_seconds", "Latency in seconds from event ingestion to Slack notification.", buckets=_SECONDS
 )
 http_requests = Counter("http_requests", "Total number of HTTP requests by status code and method.", ["code", "method"])
 

@@ -37,6 +37,17 @@ def test_every_metric_that_the_text_names_is_in_the_table() -> None:
     assert used <= table
 
 
+def test_every_alert_on_a_quantile_can_fire() -> None:
+    """A quantile is never told to be above the last bound of its histogram."""
+    bounds = {
+        family.name: [float(sample.labels["le"]) for sample in family.samples if "le" in sample.labels]
+        for family in REGISTRY.collect()
+    }
+    alerts = re.findall(r"^\| `(\w+)` \| histogram.*\| p99 above ([\d.]+) \|", TEXT, re.MULTILINE)
+    assert len(alerts) > 3
+    assert all(float(above) < sorted(bounds[name])[-2] for name, above in alerts)
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     with serving(tmp_path / "data") as running:
