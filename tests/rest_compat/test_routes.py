@@ -129,3 +129,13 @@ async def test_the_answer_has_a_documented_status(http: httpx.AsyncClient, acme:
     response = await acme.http.send(request, stream=True)
     await response.aclose()
     assert str(response.status_code) in operation["responses"], response.status_code
+
+
+async def test_names_of_the_clients_own_may_have_slashes(acme: Org, scoring: Scoring) -> None:
+    await acme.ingest({"event_type": "Page/View", "lead_id": "crm/4711"})
+    await scoring.finish()
+    assert (await acme.http.get("/score/crm%2F4711")).json()["lead_id"] == "crm/4711"
+    assert (await acme.http.put("/settings/ou/event-types/Page%2fView", json={"hidden": True})).status_code == 204
+    assert (await acme.http.delete("/settings/ou/event-types/Page%2FView/events")).json()["events_deleted"] == 1
+    refused(await acme.http.get("/score/crm/4711"), 404, "not_found")
+    refused(await acme.http.get("/settings%2Fscoring"), 404, "not_found")
