@@ -12,6 +12,7 @@ from leadvibe.resolvers import accounts
 from leadvibe.resolvers.context import Context
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.metadata import Described
 from leadvibe.schema.node import Node, findable
 from leadvibe.schema.scalars import BigInt
 from leadvibe.scoring.levels import level_name
@@ -48,7 +49,7 @@ class AccountEngagement:
 
 
 @strawberry.type(description="A company whose people are leads.")
-class Account(Node):
+class Account(Node, Described):
     account_id: strawberry.ID = strawberry.field(description="Its id.")
     domain: str | None = strawberry.field(description="The domain of its e-mail addresses and pages.")
     name: str | None = strawberry.field(description="Its name.")

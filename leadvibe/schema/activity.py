@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
@@ -12,6 +12,7 @@ from leadvibe.resolvers import activity
 from leadvibe.resolvers.activity import MOST_ENTRIES
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.metadata import Described
 from leadvibe.schema.ranges import TimeRange, bounds
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import Suppression
@@ -56,13 +57,12 @@ class ActivityFilter:
 
 
 @strawberry.type(description="An event in a lead's activity.")
-class ActivityEvent:
+class ActivityEvent(Described):
     id: strawberry.ID = strawberry.field(description="The event.")
     lead_id: strawberry.ID | None = strawberry.field(description="The lead.")
     event_type: str = strawberry.field(description="What happened.")
     channel: str = strawberry.field(description="Where it happened.")
     timestamp: datetime = strawberry.field(description="When it happened.")
-    metadata: dict[str, Any] = strawberry.field(description="What else is known of it.")
     suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
     score: BigInt | None = strawberry.field(description="The primary score after it; null when it did not count.")
@@ -71,7 +71,7 @@ class ActivityEvent:
 
 
 @strawberry.type(description="An order in a lead's activity; it is never scored.")
-class ActivityOrder:
+class ActivityOrder(Described):
     id: strawberry.ID = strawberry.field(description="The order.")
     order_id: strawberry.ID = strawberry.field(description="The shop's own id.")
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
@@ -79,7 +79,6 @@ class ActivityOrder:
     amount: float = strawberry.field(description="What it cost.")
     currency: str = strawberry.field(description="In which currency.")
     status: str = strawberry.field(description="How far it is.")
-    metadata: dict[str, Any] = strawberry.field(description="What else is known of it.")
 
 
 ActivityEntry = Annotated[

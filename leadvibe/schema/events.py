@@ -15,6 +15,7 @@ from leadvibe.resolvers import events
 from leadvibe.schema.context import Info
 from leadvibe.schema.errors import problems
 from leadvibe.schema.fields import field
+from leadvibe.schema.metadata import Described
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import Suppression
@@ -22,7 +23,7 @@ from leadvibe.store import event_queries, tables
 
 
 @strawberry.type(description="Something a lead did.")
-class Event:
+class Event(Described):
     event_id: strawberry.ID = strawberry.field(description="The event's id: the client's, or made by the server.")
     lead_id: strawberry.ID | None = strawberry.field(
         description="The lead; null when the event was suppressed before there was one."
@@ -30,7 +31,6 @@ class Event:
     event_type: str = strawberry.field(description="What happened.")
     channel: str = strawberry.field(description="Where it happened: web, email, slack, webinar, crm or system.")
     timestamp: datetime = strawberry.field(description="When it happened.")
-    metadata: dict[str, Any] = strawberry.field(description="What else is known of it.")
     suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
     created_at: datetime = strawberry.field(description="The same as `timestamp`.")

@@ -15,6 +15,7 @@ from leadvibe.resolvers.leads import PRIMARY, primary_of
 from leadvibe.schema.accounts import Account
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.metadata import READING, Described
 from leadvibe.schema.node import Node, findable
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.ranges import TimeRange, name_of
@@ -47,10 +48,9 @@ class LeadAlias:
 
 
 @strawberry.type(description="A person inside one organisational unit.")
-class Lead(Node):
+class Lead(Node, Described):
     lead_id: strawberry.ID = strawberry.field(description="Opaque text, chosen by the client or made by the server.")
     score: BigInt = strawberry.field(description="Score of the primary engagement ruleset.")
-    metadata: dict[str, Any] = strawberry.field(description="What else is known of the lead.")
     account_id: strawberry.ID | None = strawberry.field(description="The account the lead belongs to.")
     owner_id: strawberry.ID | None = strawberry.field(description="Who looks after the lead.")
     owner_name: str | None = strawberry.field(description="The owner's name.")
@@ -158,6 +158,7 @@ LEAD_COLUMNS = Columns(
     Lead,
     {
         "node_id": ["lead_id"],
+        **{name: ["metadata"] for name in READING},
         "aliases": ["lead_id"],
         "session_count": ["lead_id"],
         "account": ["account_id"],

@@ -20,6 +20,14 @@ def _big_int(value: Any) -> int:
     raise GraphQLError("A BigInt is a whole number of at most 64 bits.")
 
 
+def as_time(value: Any) -> datetime | None:
+    """The time that a JSON value tells, None when it tells none."""
+    try:
+        return _time(value)
+    except GraphQLError:
+        return None
+
+
 def _time(value: Any) -> datetime:
     try:
         time = datetime.fromisoformat(value)
