@@ -19,6 +19,8 @@ _NOT_IN_REPERTOIRE = "22021"
 
 # Where graphql-core prints the value that does not fit, which may be a secret or long: behind it nothing is said.
 _PRINTED_VALUE = re.compile(r"(?s)(?:, found:?|(?<=value)(?<!invalid value):) .*")
+# Where it names what there is instead, which is nobody's business when the schema is not told.
+_SUGGESTION = re.compile(r" Did you mean .*\?")
 
 _log = logging.getLogger(__name__)
 
@@ -32,21 +34,22 @@ class ContractErrors(SchemaExtension):
         yield
         # What a stream sends was treated message by message.
         if not self._streamed:
-            _treat(self.execution_context.result)
+            self._treat(self.execution_context.result)
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         self._streamed = True
-        _treat(result)
+        self._treat(result)
         yield
 
+    def _treat(self, result: Any) -> None:
+        if errors := getattr(result, "errors", None):
+            helped = self.execution_context.context.services.settings.graphql_introspection
+            result.errors = [shown(error, helped) for error in errors]
 
-def _treat(result: Any) -> None:
-    if errors := getattr(result, "errors", None):
-        result.errors = [shown(error) for error in errors]
 
-
-def shown(error: GraphQLError) -> GraphQLError:
-    """The error with code and details; one that is a failure of the server is logged and masked."""
+def shown(error: GraphQLError, helped: bool = True) -> GraphQLError:
+    """The error with code and details; one that is a failure of the server is logged and masked. `helped`: with the
+    names of the schema that may have been meant."""
     cause = error.original_error
     if _is_about_nul(cause):
         cause = bad_request("A text has a NUL character, which nothing stored here has.")
@@ -54,7 +57,8 @@ def shown(error: GraphQLError) -> GraphQLError:
         return _rewritten(error, cause.message, extensions_of(cause))
     if cause is None or isinstance(cause, GraphQLError | CannotGetOperationTypeError | InvalidOperationTypeError):
         # The document is not of this schema, or has no such operation; or a value is not of its type.
-        return _rewritten(error, _PRINTED_VALUE.sub(".", error.message), {"code": "invalid_query"})
+        message = _PRINTED_VALUE.sub(".", error.message)
+        return _rewritten(error, message if helped else _SUGGESTION.sub("", message), {"code": "invalid_query"})
     _log.error("GraphQL operation failed at %s", error.path, exc_info=cause)
     return _rewritten(error, "The server failed to answer; it has logged why.", {"code": "internal_error"})
 

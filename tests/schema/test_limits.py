@@ -126,6 +126,24 @@ async def test_more_than_is_allowed_is_refused(strict: httpx.AsyncClient, query:
 
 
 @pytest.mark.parametrize(
+    "query",
+    [
+        "{ leeds { totalCount } }",
+        "{ leads(frist: 1) { totalCount } }",
+        "query ($f: LeadFiltre) { leads(filter: $f) { totalCount } }",
+        "{ leads(filter: {minScor: 1}) { totalCount } }",
+        "{ leads(orderBy: SCORES) { totalCount } }",
+    ],
+)
+async def test_a_schema_that_is_not_told_is_not_guessed_from_errors(
+    server: Server, strict: httpx.AsyncClient, query: str
+) -> None:
+    assert "Did you mean" in (await server.http.post("/graphql", json={"query": query})).text
+    untold = (await strict.post("/graphql", json={"query": query})).json()["errors"]
+    assert "Did you mean" not in str(untold) and untold[0]["message"]
+
+
+@pytest.mark.parametrize(
     ("query", "code"),
     [
         (BOMB, "too_many_aliases"),
