@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from typing import Annotated
 
 import strawberry
@@ -15,18 +14,8 @@ from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import Described
 from leadvibe.schema.ranges import TimeRange, bounds
 from leadvibe.schema.scalars import BigInt
-from leadvibe.schema.words import Suppression
+from leadvibe.schema.words import Channel, Suppression
 from leadvibe.store.activity import ActivityFilter as Filter
-
-
-@strawberry.enum(description="Where an event happened.")
-class Channel(Enum):
-    WEB = strawberry.enum_value("web", description="A web page or app.")
-    EMAIL = strawberry.enum_value("email", description="E-mail.")
-    SLACK = strawberry.enum_value("slack", description="Slack.")
-    WEBINAR = strawberry.enum_value("webinar", description="A webinar.")
-    CRM = strawberry.enum_value("crm", description="A CRM system.")
-    SYSTEM = strawberry.enum_value("system", description="The server itself, such as a DECAY.")
 
 
 @strawberry.input(
@@ -61,7 +50,7 @@ class ActivityEvent(Described):
     id: strawberry.ID = strawberry.field(description="The event.")
     lead_id: strawberry.ID | None = strawberry.field(description="The lead.")
     event_type: str = strawberry.field(description="What happened.")
-    channel: str = strawberry.field(description="Where it happened.")
+    channel: Channel = strawberry.field(description="Where it happened.")
     timestamp: datetime = strawberry.field(description="When it happened.")
     suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
@@ -137,7 +126,7 @@ def _entry(entry: activity.ActivityEntry) -> ActivityEvent | ActivityOrder:
         id=strawberry.ID(entry.id),
         lead_id=_id(entry.lead_id),
         event_type=entry.event_type,
-        channel=entry.channel,
+        channel=Channel(entry.channel),
         timestamp=entry.timestamp,
         metadata=entry.metadata,
         suppression_reason=entry.suppression_reason,

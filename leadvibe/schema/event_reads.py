@@ -13,6 +13,7 @@ from leadvibe.schema.events import Event, event_of
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.words import Channel
 
 
 @strawberry.type(description="What the metadata of a type's events holds.")
@@ -61,9 +62,9 @@ class EventReads:
         return EventTypeProperties(event_type=found.event_type, properties=list(found.properties))
 
     @field
-    async def channels(self, info: Info) -> list[str]:
+    async def channels(self, info: Info) -> list[Channel]:
         """The channels that the unit's events came by."""
-        return list(await events.list_channels(info.context))
+        return [Channel(name) for name in await events.list_channels(info.context)]
 
     @field
     async def lead_events(

@@ -18,7 +18,7 @@ from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import Described
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
-from leadvibe.schema.words import Suppression
+from leadvibe.schema.words import Channel, Suppression
 from leadvibe.store import event_queries, tables
 
 
@@ -29,7 +29,7 @@ class Event(Described):
         description="The lead; null when the event was suppressed before there was one."
     )
     event_type: str = strawberry.field(description="What happened.")
-    channel: str = strawberry.field(description="Where it happened: web, email, slack, webinar, crm or system.")
+    channel: Channel = strawberry.field(description="Where it happened.")
     timestamp: datetime = strawberry.field(description="When it happened.")
     suppression_reason: Suppression | None = strawberry.field(description="Why it was not scored; null when it was.")
     original_lead_id: strawberry.ID | None = strawberry.field(description="The lead that had it before a merge.")
@@ -44,7 +44,7 @@ def event_of(row: tables.EngagementEvent) -> Event:
         event_id=strawberry.ID(row.event_id),
         lead_id=None if row.lead_id is None else strawberry.ID(row.lead_id),
         event_type=row.event_type,
-        channel=row.channel,
+        channel=Channel(row.channel),
         timestamp=row.occurred_at,
         metadata=row.event_metadata,
         suppression_reason=row.suppression_reason,

@@ -18,11 +18,21 @@ from leadvibe.store import governance_tables
 from leadvibe.store.audit_log import AuditFilter, AuditOrder
 
 
+@strawberry.enum(description="What a request did, in a word.")
+class AuditVerb(Enum):
+    VIEWED = strawberry.enum_value("Viewed", description="It read something.")
+    CREATED = strawberry.enum_value("Created", description="It made something.")
+    UPDATED = strawberry.enum_value("Updated", description="It changed something.")
+    DELETED = strawberry.enum_value("Deleted", description="It removed something.")
+    MERGED = strawberry.enum_value("Merged", description="It made one lead of several.")
+    EXPORTED = strawberry.enum_value("Exported", description="It read a file of something.")
+
+
 @strawberry.type(description="A request that somebody made, or many like ones that came in a flood.")
 class AuditEntry:
     id: strawberry.ID = strawberry.field(description="Its id.")
     user_email: str = strawberry.field(description="The member's address, or the id of an API client.")
-    verb: str = strawberry.field(description="Viewed, Created, Updated, Deleted, Merged or Exported.")
+    verb: AuditVerb = strawberry.field(description="What it did, in a word.")
     sentence: str = strawberry.field(description="Who did what, in words.")
     method: str = strawberry.field(description="The HTTP method; POST for an operation of a socket.")
     path: str = strawberry.field(description="The path, without its query.")
@@ -41,7 +51,7 @@ class AuditEntry:
         return cls(
             id=strawberry.ID(row.audit_id),
             user_email=row.user_email,
-            verb=row.verb,
+            verb=AuditVerb(row.verb),
             sentence=sentence(row.user_email, row.verb, row.path, row.fields, row.status),
             method=row.method,
             path=row.path,
@@ -96,11 +106,26 @@ class Usage:
     units: list[UnitUsage] = strawberry.field(description="The caller's units; all of them for an admin.")
 
 
+@strawberry.enum(description="What happens to requests beyond the limit.")
+class RateLimitMode(Enum):
+    OFF = strawberry.enum_value("off", description="Nothing: nobody counts.")
+    OBSERVE = strawberry.enum_value("observe", description="They are counted.")
+    ENFORCE = strawberry.enum_value("enforce", description="They are answered with 429.")
+
+
+@strawberry.enum(description="Who shares a limit.")
+class RateLimitKey(Enum):
+    ORG = strawberry.enum_value("org", description="An organization.")
+    OU = strawberry.enum_value("ou", description="A unit.")
+    CLIENT = strawberry.enum_value("client", description="A member or credential.")
+    IP = strawberry.enum_value("ip", description="An address.")
+
+
 @strawberry.type(description="What limits the caller's requests.")
 class RateLimit:
     enabled: bool = strawberry.field(description="Whether requests are counted.")
-    mode: str = strawberry.field(description="`off`, `observe` or `enforce`.")
-    key_by: str = strawberry.field(description="Who shares the limit: `org`, `ou`, `client` or `ip`.")
+    mode: RateLimitMode = strawberry.field(description="What happens to requests beyond the limit.")
+    key_by: RateLimitKey = strawberry.field(description="Who shares the limit.")
     key: str = strawberry.field(description="The caller's own key.")
     rps: float = strawberry.field(description="Requests a second that the limit gives back.")
     burst: int = strawberry.field(description="Requests that a rested client may send at once.")
@@ -157,8 +182,8 @@ class GovernanceQueries:
         found = await rate_limit.get_rate_limit(info.context)
         return RateLimit(
             enabled=found.enabled,
-            mode=found.mode,
-            key_by=found.key_by,
+            mode=RateLimitMode(found.mode),
+            key_by=RateLimitKey(found.key_by),
             key=found.key,
             rps=found.rps,
             burst=found.burst,

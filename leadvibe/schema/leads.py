@@ -21,6 +21,7 @@ from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.selections import Columns, is_counted, selected_nodes
+from leadvibe.schema.words import AliasKind
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries, tables
 
@@ -42,7 +43,7 @@ class RulesetScore:
 @strawberry.type(description="A name by which events find a lead.")
 class LeadAlias:
     id: strawberry.ID = strawberry.field(description="The alias's id.")
-    kind: str = strawberry.field(description="email, phone, external_id, cookie or social.")
+    kind: AliasKind = strawberry.field(description="What kind of name it is.")
     value: str = strawberry.field(description="The name as it was first sent.")
     created_at: datetime = strawberry.field(description="When it was first seen.")
 
@@ -87,7 +88,10 @@ class Lead(Node, Described):
         """The names by which events find the lead, oldest first."""
         return [
             LeadAlias(
-                id=strawberry.ID(row.alias_id), kind=row.alias_kind, value=row.raw_value, created_at=row.created_at
+                id=strawberry.ID(row.alias_id),
+                kind=AliasKind(row.alias_kind),
+                value=row.raw_value,
+                created_at=row.created_at,
             )
             for row in await info.context.aliases.load(self.lead_id)
         ]
@@ -173,10 +177,16 @@ LEAD_COLUMNS = Columns(
 )
 
 
+@strawberry.enum(description="By what a search found a lead.")
+class MatchType(Enum):
+    ID = strawberry.enum_value("id", description="Its id begins with the text.")
+    ALIAS = strawberry.enum_value("alias", description="One of its aliases contains the text.")
+
+
 @strawberry.type(description="A lead that a search found.")
 class LeadMatch:
     id: strawberry.ID = strawberry.field(description="The lead.")
-    match_type: str = strawberry.field(description="What matched: `id` or `alias`.")
+    match_type: MatchType = strawberry.field(description="What matched.")
     best_alias: str | None = strawberry.field(description="The alias that best names the lead.")
     engagement_level: str | None = strawberry.field(description="Name of its engagement level.")
     profile_level: str | None = strawberry.field(description="Name of its profile level.")
@@ -253,7 +263,7 @@ class LeadQueries:
         return [
             LeadMatch(
                 id=strawberry.ID(match.id),
-                match_type=match.match_type,
+                match_type=MatchType(match.match_type),
                 best_alias=match.best_alias,
                 engagement_level=match.engagement_level,
                 profile_level=match.profile_level,

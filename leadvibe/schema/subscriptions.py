@@ -20,6 +20,7 @@ from leadvibe.schema.fields import subscription
 from leadvibe.schema.lead_changes import LeadChange, lead_changes
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.triggers import LiveFiring, live_firings
+from leadvibe.schema.words import Channel
 
 After = Annotated[
     str | None,
@@ -173,7 +174,7 @@ def _ingested_event(event: LiveEvent, lagged: bool) -> IngestedEvent:
         event_id=strawberry.ID(event.event_id),
         lead_id=None if event.lead_id is None else strawberry.ID(event.lead_id),
         event_type=event.event_type,
-        channel=event.channel,
+        channel=Channel(event.channel),
         timestamp=event.occurred_at,
         metadata=event.metadata,
         suppression_reason=event.suppression_reason,

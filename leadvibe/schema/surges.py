@@ -13,15 +13,16 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.words import Channel
 from leadvibe.store import tables
 from leadvibe.store.surge_events import SurgeFilter
 
-Channel = Annotated[str | None, strawberry.argument(description="Only surges by this channel or source.")]
+Source = Annotated[str | None, strawberry.argument(description="Only surges by this channel or source.")]
 
 
 @strawberry.type(description="The event that made a surge.")
 class SurgeSnapshot:
-    channel: str = strawberry.field(description="Its channel.")
+    channel: Channel = strawberry.field(description="Its channel.")
     source: str | None = strawberry.field(description="The source that its metadata names.")
     score: BigInt = strawberry.field(description="The lead's primary score after it.")
 
@@ -53,7 +54,7 @@ class SurgeEvent(Surge):
             window_seconds=BigInt(row.window_seconds),
             detected_at=row.detected_at,
             snapshot=SurgeSnapshot(
-                channel=snapshot["channel"], source=snapshot["source"], score=BigInt(snapshot["score"])
+                channel=Channel(snapshot["channel"]), source=snapshot["source"], score=BigInt(snapshot["score"])
             ),
         )
 
@@ -85,7 +86,7 @@ class SurgeBucket:
 
 @strawberry.type(description="The surges of a channel.")
 class ChannelSurges:
-    channel: str = strawberry.field(description="The channel.")
+    channel: Channel = strawberry.field(description="The channel.")
     surges: BigInt = strawberry.field(description="How many.")
 
 
@@ -108,7 +109,7 @@ class SurgeQueries:
         interval: Annotated[
             SurgeInterval, strawberry.argument(description="Length of the intervals of the series.")
         ] = SurgeInterval.HOUR,
-        channel: Channel = None,
+        channel: Source = None,
     ) -> SurgeMetrics:
         """How many surges the unit had, and what surge multipliers added to scores."""
         length: Any = interval.value
@@ -122,7 +123,9 @@ class SurgeQueries:
                 boost_points=BigInt(totals.boost_points),
             ),
             peak=None if found.peak is None else SurgeBucket.of(found.peak),
-            channels=[ChannelSurges(channel=each.channel, surges=BigInt(each.surges)) for each in found.channels],
+            channels=[
+                ChannelSurges(channel=Channel(each.channel), surges=BigInt(each.surges)) for each in found.channels
+            ],
             series=[SurgeBucket.of(bucket) for bucket in found.series],
         )
 
@@ -134,7 +137,7 @@ class SurgeQueries:
         after: After = None,
         start: Annotated[datetime | None, strawberry.argument(description="From this time on.")] = None,
         end: Annotated[datetime | None, strawberry.argument(description="Before this time.")] = None,
-        channel: Channel = None,
+        channel: Source = None,
     ) -> Connection[SurgeEvent]:
         """The surges that were detected, newest first; none while the unit's `surgeTriggersEnabled` is off."""
         wanted = SurgeFilter(start, end, channel)

@@ -15,6 +15,25 @@ from leadvibe.store.segment_tables import LogicOp, RuleType
 from leadvibe.store.trigger_tables import FireMode, TargetKind
 
 
+@strawberry.enum(description="Where an event happened.")
+class Channel(Enum):
+    WEB = strawberry.enum_value("web", description="A web page or app.")
+    EMAIL = strawberry.enum_value("email", description="E-mail.")
+    SLACK = strawberry.enum_value("slack", description="Slack.")
+    WEBINAR = strawberry.enum_value("webinar", description="A webinar.")
+    CRM = strawberry.enum_value("crm", description="A CRM system.")
+    SYSTEM = strawberry.enum_value("system", description="The server itself, such as a DECAY.")
+
+
+@strawberry.enum(description="What kind of name an alias is.")
+class AliasKind(Enum):
+    EMAIL = strawberry.enum_value("email", description="An e-mail address.")
+    PHONE = strawberry.enum_value("phone", description="A telephone number.")
+    EXTERNAL_ID = strawberry.enum_value("external_id", description="An id of another system.")
+    COOKIE = strawberry.enum_value("cookie", description="A visitor's cookie.")
+    SOCIAL = strawberry.enum_value("social", description="A name in a social network.")
+
+
 def _enum(name: str, words: Any, description: str, *descriptions: str) -> Any:
     """The enum of a Literal's words, which are its values; the names are in capitals."""
     members = {

@@ -140,7 +140,7 @@ async def test_graphql_lists_the_same(acme: Org, scoring: Scoring) -> None:
             "eventCount": 2,
             "windowSeconds": 3600,
             "detectedAt": "2026-09-15T14:10:00Z",
-            "snapshot": {"channel": "web", "source": None, "score": 20},
+            "snapshot": {"channel": "WEB", "source": None, "score": 20},
         }
     ]
     assert answer["data"]["surgeEvents"]["pageInfo"]["hasNextPage"] is False

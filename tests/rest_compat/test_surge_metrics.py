@@ -115,6 +115,6 @@ async def test_graphql_tells_the_same(acme: Org, scoring: Scoring) -> None:
     assert answer["data"]["surgeMetrics"] == {
         "totals": {"surges": 2, "leads": 2, "events": 4, "boostPoints": 0},
         "peak": {"surges": 2},
-        "channels": [{"channel": "email", "surges": 1}, {"channel": "web", "surges": 1}],
+        "channels": [{"channel": "EMAIL", "surges": 1}, {"channel": "WEB", "surges": 1}],
         "series": [{"bucketStart": "2026-09-15T00:00:00Z", "surges": 2}],
     }

@@ -37,7 +37,7 @@ async def test_types_properties_and_channels(server: Server, acme: Bootstrapped,
     )
     assert data == {
         "eventTypes": ["signup", "view"],
-        "channels": ["email", "web"],
+        "channels": ["EMAIL", "WEB"],
         "eventTypeProperties": {"eventType": "view", "properties": ["channel", "path"]},
     }
 

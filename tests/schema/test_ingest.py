@@ -134,7 +134,7 @@ async def test_events_are_listed_newest_first_and_filtered(server: Server, acme:
         "eventId": "e9",
         "leadId": "ld_1",
         "eventType": "page_view",
-        "channel": "web",
+        "channel": "WEB",
         "timestamp": "2026-03-01T12:09:00Z",
         "metadata": {"page": "p0"},
         "suppressionReason": None,

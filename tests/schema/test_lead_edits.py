@@ -100,7 +100,7 @@ async def test_aliases_and_accounts_of_a_page_take_one_query_each(
     page = await ask(server, acme, "{ leads { nodes { leadId aliases { id kind value } account { name } } } }")
     assert page["nodes"][0] == {
         "leadId": "ld_0",
-        "aliases": [{"id": "a0", "kind": "email", "value": "0@X"}],
+        "aliases": [{"id": "a0", "kind": "EMAIL", "value": "0@X"}],
         "account": None,
     }
     assert [node["account"] for node in page["nodes"][1:]] == [{"name": "Acme"}] * 4

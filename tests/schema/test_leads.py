@@ -154,7 +154,7 @@ async def test_leads_are_found_by_id_and_alias(
         await lead_state.save_aliases(connection, acme.unit_id, alias, datetime.now(UTC))
     search = "query ($q: String!) { searchLeads(q: $q) { id matchType bestAlias engagementLevel } }"
     found = (await server.ask(search, {"q": "ada@"}, as_=acme))["data"]["searchLeads"]
-    assert found == [{"id": "ld_07", "matchType": "alias", "bestAlias": "Ada@x.example", "engagementLevel": "Hot"}]
+    assert found == [{"id": "ld_07", "matchType": "ALIAS", "bestAlias": "Ada@x.example", "engagementLevel": "Hot"}]
     found = (await server.ask(search, {"q": "ld_0"}, as_=acme))["data"]["searchLeads"]
     assert len(found) == 10
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
+from typing import get_args
 
+import pytest
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
 
+from leadvibe.config import Settings
+from leadvibe.pipeline.audit_words import VERBS
+from leadvibe.pipeline.channels import _SYNONYMS
+from leadvibe.pipeline.events import ALIAS_KINDS
 from leadvibe.schema.app import sdl
+from leadvibe.schema.governance import AuditVerb, RateLimitKey, RateLimitMode
 from leadvibe.schema.root import SCHEMA
+from leadvibe.schema.words import AliasKind, Channel
 
 COMMITTED = Path(__file__).parents[2] / "schema.graphql"
 
@@ -32,6 +41,20 @@ def _undescribed() -> Iterator[str]:
                 for argument, entry in getattr(field, "args", {}).items():
                     if not entry.description:
                         yield f"{name}.{field_name}({argument})"
+
+
+@pytest.mark.parametrize(
+    ("enum", "words"),
+    [
+        (Channel, _SYNONYMS),
+        (AliasKind, ALIAS_KINDS),
+        (AuditVerb, VERBS),
+        (RateLimitMode, get_args(Settings.model_fields["rate_limit_mode"].annotation)),
+        (RateLimitKey, get_args(Settings.model_fields["rate_limit_key"].annotation)),
+    ],
+)
+def test_an_enum_has_every_word_of_its_set(enum: type[Enum], words: Iterable[str]) -> None:
+    assert {str(member.value) for member in enum} == set(words)
 
 
 def test_every_type_field_and_argument_is_described() -> None:
