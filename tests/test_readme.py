@@ -21,6 +21,7 @@ from leadvibe.pipeline.events import ALIAS_KINDS
 from leadvibe.resolvers.events import MOST_EVENTS
 from leadvibe.rest_compat.routes import ROUTES
 from leadvibe.schema.root import SCHEMA
+from scripts import line_links
 from tests.serve_process import Serve, remove_cluster, serving
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +117,17 @@ def links() -> list[Any]:
 @pytest.mark.parametrize(("path", "target"), links())
 def test_a_link_leads_to_a_file(path: Path, target: str) -> None:
     assert (path.parent / target).exists()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_link_to_a_line_leads_to_its_definition(path: Path) -> None:
+    text = path.read_text()
+    assert text == line_links.with_lines(text), "run `python scripts/line_links.py`"
+    assert not re.search(r"#L\d", line_links.LINK.sub("", text)), "its text is the name of what is there"
+
+
+def test_an_event_is_followed_by_links() -> None:
+    assert len(line_links.LINK.findall((ROOT / "docs" / "architecture.md").read_text())) > 30
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
