@@ -13,7 +13,7 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.leads import get_lead
 from leadvibe.store import event_counts, event_queries
-from leadvibe.store.event_queries import EventFilter
+from leadvibe.store.event_queries import ALL, EventFilter, Reading
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import EngagementEvent
 
@@ -54,20 +54,26 @@ async def ingest_events(
 
 @operation(Permission.READ)
 async def list_events(
-    context: Context, wanted: EventFilter, limit: int, after: str | None = None, offset: int = 0
+    context: Context, wanted: EventFilter, limit: int, after: str | None = None, offset: int = 0, read: Reading = ALL
 ) -> Page[EngagementEvent]:
     """The unit's processed events, newest first, without those of hidden types."""
     async with context.services.database.session() as session:
-        return await event_queries.page(session, context.caller.unit_id, wanted, limit, after, offset)
+        return await event_queries.page(session, context.caller.unit_id, wanted, limit, after, offset, read)
 
 
 @operation(Permission.READ)
 async def list_lead_events(
-    context: Context, lead_id: str, event_type: str | None, limit: int, after: str | None = None, offset: int = 0
+    context: Context,
+    lead_id: str,
+    event_type: str | None,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = ALL,
 ) -> Page[EngagementEvent]:
     """A lead's events, newest first, without those of hidden types; 404 for an unknown lead."""
     await get_lead(context, lead_id)
-    return await list_events(context, EventFilter(lead_id=lead_id, event_type=event_type), limit, after, offset)
+    return await list_events(context, EventFilter(lead_id=lead_id, event_type=event_type), limit, after, offset, read)
 
 
 @operation(Permission.READ)

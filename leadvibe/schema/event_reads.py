@@ -9,7 +9,7 @@ import strawberry
 
 from leadvibe.resolvers import event_scores, event_types, events
 from leadvibe.schema.context import Info
-from leadvibe.schema.events import Event, event_of
+from leadvibe.schema.events import Event, event_of, reading
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
@@ -76,8 +76,9 @@ class EventReads:
         after: After = None,
     ) -> Connection[Event] | None:
         """A lead's events, newest first; null, with an error `not_found`, when the unit has no such lead."""
-        page = await events.list_lead_events(info.context, lead_id, event_type, checked(first), after)
-        return connection(page, [event_of(row) for row in page.rows], after)
+        read = reading(info)
+        page = await events.list_lead_events(info.context, lead_id, event_type, checked(first), after, read=read)
+        return connection(page, [event_of(row, read.metadata) for row in page.rows], after)
 
     @field
     async def event_score_explain(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Annotated, Any
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from leadvibe.schema.fields import field
 from leadvibe.schema.scalars import as_time
@@ -53,6 +55,14 @@ class Described:
 
 # The fields of Described that read `metadata`.
 READING = ("metadata_text", "metadata_number", "metadata_boolean", "metadata_time")
+
+
+def reads_metadata(fields: Set[str]) -> bool:
+    """Whether one of these GraphQL fields reads `metadata`."""
+    return not fields.isdisjoint(_FIELDS)
+
+
+_FIELDS = {"metadata", *map(to_camel_case, READING)}
 
 
 def value_at(value: Any, path: str) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, or_, tuple_
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -17,6 +18,7 @@ from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_c
 from leadvibe.store.tables import EngagementEvent
 
 KEYS = [SortKey(EngagementEvent.occurred_at), SortKey(EngagementEvent.seq)]
+_METADATA: Any = EngagementEvent.event_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,15 @@ class EventFilter:
         return and_(*pairs) if self.logic == "and" else or_(*pairs)
 
 
+class Reading(NamedTuple):
+    """What of a page somebody wants to know beside the plain columns of its events, which are small."""
+
+    metadata: bool = True
+    total: bool = True
+
+
+ALL = Reading()
+
 # Of a metadata filter the total is told from so many of the newest events; a list reads until a page is full.
 _EVENTS_SAMPLED = 10_000
 
@@ -90,14 +101,18 @@ async def page(
     limit: int,
     after: str | None = None,
     offset: int = 0,
+    read: Reading = ALL,
 ) -> Page[EngagementEvent]:
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
     hidden = await event_types.hidden_names(session, unit_id)
-    total, before = await count(session, unit_id, wanted, hidden), offset
+    total = await count(session, unit_id, wanted, hidden) if read.total else 0
+    before = offset
     if after is None and offset and wanted.counted:
         wanted, offset = await _skip_days(session, unit_id, wanted, offset)
     conditions = wanted.conditions(unit_id, hidden)
     query = select(EngagementEvent).where(*conditions)
+    if not read.metadata:
+        query = query.options(defer(_METADATA, raiseload=True))
     if after is not None:
         query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
     elif offset:

@@ -29,6 +29,9 @@ from tests.schema.conftest import bearer
 _QUERY = SCHEMA._schema.query_type
 assert _QUERY is not None
 
+# The lead with the highest score of the sample data.
+LEAD = "ld_sample_273"
+
 _statements: ContextVar[list[str] | None] = ContextVar("statements", default=None)
 
 
@@ -57,8 +60,10 @@ def _connections(segment_id: str) -> Iterator[tuple[str, str]]:
     for name, field in _QUERY.fields.items():
         kind = get_named_type(field.type)
         required = [argument for argument, of in field.args.items() if is_required_argument(of)]
-        if kind.name.endswith("Connection") and not required:
-            yield name, _page(name, field)
+        if kind.name.endswith("Connection"):
+            assert set(required) <= {"leadId"}, f"{name} needs an argument that nobody gives"
+            given = f'(first: $first, leadId: "{LEAD}")'
+            yield name, _page(name, field).replace("(first: $first)", given, 1) if required else _page(name, field)
         elif isinstance(kind, GraphQLObjectType) and required == ["id"]:
             for inner, of in kind.fields.items():
                 if get_named_type(of.type).name.endswith("Connection"):
@@ -114,4 +119,18 @@ async def test_statements_do_not_grow_with_the_page(services: Services, acme: Bo
         if "'totalCount': 0" not in str(data):
             filled.add(name)
     assert not grown
-    assert {"leads", "accounts", "events"} <= filled
+    assert {"leads", "accounts", "events", "leadEvents", "segment.leads"} <= filled
+
+
+async def test_only_what_is_selected_of_events_is_read(services: Services, acme: Bootstrapped, counted: None) -> None:
+    await seed(services.database, acme.unit_id, acme.org_id, "test", datetime.now(UTC))
+    metadata = "engagement_events.metadata"
+    for field in ("events(first: $first)", f'leadEvents(leadId: "{LEAD}", first: $first)'):
+        plain, _ = await _statements_of(services, acme, f"{field} {{ nodes {{ eventId channel }} }}", 1)
+        assert metadata not in str(plain)
+        total, data = await _statements_of(services, acme, f"{field} {{ totalCount }}", 1)
+        assert len(total) > len(plain) and metadata not in str(total)
+        assert "'totalCount': 0" not in str(data)
+        for of_event in ("metadata", 'metadataText(path: "x")'):
+            whole, _ = await _statements_of(services, acme, f"{field} {{ edges {{ node {{ {of_event} }} }} }}", 1)
+            assert len(whole) == len(plain) and metadata in str(whole)
