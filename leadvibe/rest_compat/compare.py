@@ -15,6 +15,7 @@ _BOUNDS = {
     "maximum": True, "exclusiveMaximum": True, "maxLength": True, "maxItems": True,
     "minimum": False, "exclusiveMinimum": False, "minLength": False, "minItems": False,
 }  # fmt: skip
+_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 _DEEPEST = 12
 
 
@@ -27,7 +28,10 @@ class _Pair(NamedTuple):
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
-    """What of the new document breaks clients of the old one: a sentence each."""
+    """What of the new document breaks clients of the old one: a sentence each. ValueError if that is no OpenAPI
+    document."""
+    if not isinstance(old, dict) or not isinstance(old.get("paths"), dict):
+        raise ValueError("The older file is no OpenAPI document: it has no paths.")
     return list(dict.fromkeys(_Comparison(old, new).changes()))
 
 
@@ -37,7 +41,7 @@ class _Comparison:
 
     def changes(self) -> Iterator[str]:
         for path, item in self._old["paths"].items():
-            for method, operation in item.items():
+            for method, operation in ((name, item[name]) for name in item if name in _METHODS):
                 where = f"{method.upper()} {path}"
                 if method not in self._new["paths"].get(path, {}):
                     yield f"{where} was removed."
@@ -97,11 +101,14 @@ class _Comparison:
         wide, narrow = (old, new) if read else (new, old)
         if lost := _types(old) - _types(new) if read else _types(new) - _types(old):
             yield f"{where} {'is no longer' if read else 'can now be'} {' or '.join(sorted(lost))}."
+        elif len(_alternatives(wide)) > len(_alternatives(narrow)):
+            yield f"{where} has {'fewer' if read else 'more'} alternatives."
         if values := _values(wide, narrow):
             yield f"{where} {'no longer accepts' if read else 'can now be'} {', '.join(values)}."
         if read:
             yield from _narrowed(where, old, new)
-        yield from self._parts(where, _Pair(_main(old), _main(new), read), depth)
+        for each in zip(_alternatives(old), _alternatives(new), strict=False):
+            yield from self._parts(where, _Pair(*each, read), depth)
 
     def _parts(self, where: str, pair: _Pair, depth: int) -> Iterator[str]:
         old, new = _resolved(pair.old, self._old), _resolved(pair.new, self._new)
@@ -117,8 +124,9 @@ class _Comparison:
                 yield f"{where}: the field {name} was removed."
             else:
                 yield from self._schema(f"{where}: the field {name}", _Pair(schema, after[name], pair.read), depth + 1)
-        if "items" in old and "items" in new:
-            yield from self._schema(f"{where}: an item", _Pair(old["items"], new["items"], pair.read), depth + 1)
+        for name, noun in (("items", "an item"), ("additionalProperties", "a value")):
+            if isinstance(old.get(name), dict) and isinstance(new.get(name), dict):
+                yield from self._schema(f"{where}: {noun}", _Pair(old[name], new[name], pair.read), depth + 1)
 
 
 def _schemes(operation: Schema) -> set[str]:
@@ -134,13 +142,18 @@ def _resolved(value: Schema, document: Schema) -> Schema:
     return value
 
 
+def _alternatives(schema: Schema) -> list[Schema]:
+    """The schemas of which a value that is not null fits one."""
+    return [each for each in schema.get("anyOf", ()) if each.get("type") != "null"] or [schema]
+
+
 def _main(schema: Schema) -> Schema:
     """The schema without null; of several, the first."""
-    return next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
+    return _alternatives(schema)[0]
 
 
 def _types(schema: Schema) -> set[str]:
-    """The JSON types that a schema names; objects are named by their $ref."""
+    """The JSON types that a schema names; what has none, like a $ref, is taken for an object."""
     if "anyOf" in schema:
         return set().union(*(_types(each) for each in schema["anyOf"]))
     kind = schema.get("type", "object")

@@ -34,6 +34,14 @@ def audit_method(document: Document) -> Document:
     return next(each for each in parameters if each["name"] == "method")
 
 
+def ingest_body(document: Document) -> Document:
+    return document["paths"]["/ingest"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+
+def events_body(document: Document) -> Document:
+    return document["components"]["schemas"]["EventsBody"]
+
+
 BREAKING: list[tuple[str, Callable[[Document], Any]]] = [
     ("GET /leads was removed.", lambda new: new["paths"].pop("/leads")),
     (
@@ -78,6 +86,15 @@ BREAKING: list[tuple[str, Callable[[Document], Any]]] = [
         "GET /leads: the answer 200: the field leads: an item: the field score can now be string.",
         lambda new: lead_row(new)["properties"]["score"].update(type=["integer", "string"]),
     ),
+    (
+        "POST /ingest: the body: the field source became required.",
+        lambda new: events_body(new)["required"].append("source"),
+    ),
+    ("POST /ingest: the body has fewer alternatives.", lambda new: ingest_body(new)["anyOf"].pop()),
+    (
+        "GET /leads: the answer 200: the field leads: an item: the field engagement_scores: a value can now be string.",
+        lambda new: lead_row(new)["properties"]["engagement_scores"]["additionalProperties"].update(type="string"),
+    ),
     ("GET /usage: it no longer answers 200.", lambda new: new["paths"]["/usage"]["get"]["responses"].pop("200")),
 ]
 
@@ -90,6 +107,7 @@ HARMLESS: list[Callable[[Document], Any]] = [
     lambda new: new["paths"]["/usage"]["get"]["responses"].update({"418": {"description": "A teapot."}}),
     lambda new: new["paths"]["/usage"]["get"].update(summary="Other words"),
     lambda new: new["paths"]["/usage"]["get"].update(security=[]),
+    lambda new: ingest_body(new)["anyOf"].append({"type": "object", "properties": {}}),
 ]
 
 
@@ -111,6 +129,12 @@ def test_what_does_not_is_not(change: Callable[[Document], Any]) -> None:
 
 def test_nothing_changed_since_now() -> None:
     assert breaking_changes(DOCUMENT, DOCUMENT) == []
+
+
+@pytest.mark.parametrize("older", [[], {}, {"paths": None}, "text"])
+def test_what_is_no_document_is_told(older: Any) -> None:
+    with pytest.raises(ValueError, match="no OpenAPI document"):
+        breaking_changes(older, DOCUMENT)
 
 
 def told(command: str, older: Path, text: str) -> tuple[int, list[str]]:
