@@ -12,7 +12,7 @@ from leadvibe.resolvers import deliveries
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
-from leadvibe.store import delivery_tables, webhook_secrets
+from leadvibe.store import delivery_tables, outbox, webhook_secrets
 from leadvibe.store.delivery_log import DeliveryFilter, LoggedDelivery
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="The delivery.")]
@@ -109,7 +109,7 @@ def _shown(row: delivery_tables.Delivery) -> str:
         return ", ".join(target["to"])
     if "id" in target:
         return f"{target.get('kind', 'channel')} {target['id']}"
-    return row.destination.removeprefix(f"{row.channel} ")
+    return outbox.host_of(row.destination).removeprefix(f"{row.channel} ")
 
 
 @strawberry.type(description="What signs the unit's webhooks: https://www.standardwebhooks.com/.")

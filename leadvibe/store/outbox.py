@@ -5,6 +5,7 @@ Whatever fires writes them in its own transaction, so that a firing and its mess
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -20,6 +21,9 @@ WAKE_CHANNEL = "leadvibe_deliveries"
 
 # The first try, and one after each wait of the schedule.
 MOST_TRIES = 6
+
+# No name in the DNS is longer, and a queue's name must fit into an index.
+_LONGEST_HOST = 253
 
 _COLUMNS = (
     "unit_id", "delivery_id", "firing_id", "trigger_type", "channel", "destination", "target", "payload",
@@ -58,15 +62,24 @@ async def wake(connection: AnyConnection) -> None:
 
 
 def destination(channel: Channel, target: dict[str, Any]) -> str:
-    """The queue of a message within its unit: what fails together waits together."""
-    if channel not in ("webhook", "teams") or not target.get("url"):
+    """The queue of a message within its unit: what fails together waits together. Each URL has its own, behind its
+    host's name as a digest, since it may be long and secret: many receivers share one host."""
+    url = target.get("url")
+    if channel not in ("webhook", "teams") or not url:
         return channel
     try:
-        parts = urlsplit(target["url"])
+        parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-        return f"{channel} {parts.scheme}://{parts.hostname}:{port}"
     except ValueError:  # the sender refuses it
         return channel
+    name = (parts.hostname or "")[:_LONGEST_HOST]
+    name = f"[{name}]" if ":" in name else name
+    return f"{channel} {parts.scheme}://{name}:{port} {hashlib.sha256(url.encode()).hexdigest()[:16]}"
+
+
+def host_of(destination: str) -> str:
+    """What several queues of a unit share: channel, scheme, host and port, or the channel alone."""
+    return " ".join(destination.split(" ")[:2])
 
 
 def _single(delivery: NewDelivery) -> Iterator[NewDelivery]:

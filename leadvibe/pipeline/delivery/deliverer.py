@@ -15,13 +15,13 @@ from asyncpg import Record
 from cachetools import LRUCache
 
 from leadvibe import metrics, tracing
-from leadvibe.pipeline.delivery.retries import Breaker, wait_seconds
+from leadvibe.pipeline.delivery.retries import MOST_AT_ONCE, Breaker, wait_seconds
 from leadvibe.pipeline.delivery.sender import Failed, Message, Refused, Sender
 from leadvibe.pipeline.duty import stay_at_work, wait_for_either
 from leadvibe.store import delivery_queue as queue
 from leadvibe.store.database import BY_KEY_ONLY, connect
 from leadvibe.store.delivery_queue import Result
-from leadvibe.store.outbox import WAKE_CHANNEL
+from leadvibe.store.outbox import WAKE_CHANNEL, host_of
 
 # What bounds the memory, and what keeps a unit from taking all of it.
 _MOST_RUNNING = 256
@@ -54,8 +54,9 @@ class Deliverer:
         self._lease = timedelta(seconds=3 * timeout_seconds)
         self._breakers: LRUCache[tuple[str, str], Breaker] = LRUCache(_MOST_BREAKERS)
         self._tasks: set[asyncio.Task[None]] = set()
-        # In hand: being sent, or sent and not yet written down.
+        # In hand, by unit, and by unit and host: being sent, or sent and not yet written down.
         self._in_hand: Counter[str] = Counter()
+        self._at_host: Counter[tuple[str, str]] = Counter()
         self._results: list[tuple[Message, Result]] = []
         self._woken = asyncio.Event()
 
@@ -91,19 +92,23 @@ class Deliverer:
         """Starts what is due, as far as its destination and the bounds allow."""
         now = datetime.now(UTC)
         for unit_id in await queue.units_with_due(connection, now):
-            if not self._room(unit_id):
+            if not self._room_of_unit(unit_id):
                 continue
             destinations = await queue.due_destinations(connection, unit_id, now)
             random.shuffle(destinations)  # when there is not room for all, it is not always the same that wait
             for destination in destinations:
                 breaker = self._breaker(unit_id, destination)
-                most = min(breaker.free(time.monotonic()), self._room(unit_id))
+                most = min(breaker.free(time.monotonic()), self._room(unit_id, destination))
                 if most:
                     rows = await queue.claim(connection, unit_id, destination, datetime.now(UTC), self._lease, most)
                     for row in rows:
                         self._start(_message(unit_id, row), breaker)
 
-    def _room(self, unit_id: str) -> int:
+    def _room(self, unit_id: str, destination: str) -> int:
+        at_host = MOST_AT_ONCE - self._at_host[unit_id, host_of(destination)]
+        return max(0, min(self._room_of_unit(unit_id), at_host))
+
+    def _room_of_unit(self, unit_id: str) -> int:
         return max(0, min(_MOST_RUNNING - self._in_hand.total(), _MOST_RUNNING_OF_UNIT - self._in_hand[unit_id]))
 
     def _breaker(self, unit_id: str, destination: str) -> Breaker:
@@ -114,6 +119,7 @@ class Deliverer:
 
     def _start(self, message: Message, breaker: Breaker) -> None:
         self._in_hand[message.unit_id] += 1
+        self._at_host[message.unit_id, host_of(message.destination)] += 1
         breaker.running += 1
         task = asyncio.create_task(self._deliver(message, breaker))
         self._tasks.add(task)
@@ -170,8 +176,11 @@ class Deliverer:
         del self._results[: len(taken)]
         for message, result in taken:
             self._in_hand[message.unit_id] -= 1
+            self._at_host[message.unit_id, host_of(message.destination)] -= 1
             _count(message, result)
-        self._in_hand += Counter()  # forgets the units with nothing in hand
+        # Forgets the units and hosts with nothing in hand.
+        self._in_hand += Counter()
+        self._at_host += Counter()
 
 
 def _message(unit_id: str, row: Record) -> Message:

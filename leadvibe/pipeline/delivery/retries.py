@@ -12,7 +12,7 @@ _SCHEDULE = (1, 5, 30, 120, 720)
 
 _OPENS_AFTER = 5
 _LONGEST_PAUSE = 10  # in multiples of the first wait
-_MOST_AT_ONCE = 8
+MOST_AT_ONCE = 8
 
 
 def wait_seconds(tries_left: int, base_seconds: float, retry_after: float | None) -> float | None:
@@ -42,11 +42,6 @@ class Breaker:
     failures: int = 0
     paused_until: float = 0.0
 
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to remember."""
-        return self.running == 0 and self.failures == 0 and self.paused_until == 0.0
-
     def free(self, now: float) -> int:
         """How many messages may start now."""
         return 0 if now < self.paused_until else max(0, self.limit - self.running)
@@ -55,7 +50,7 @@ class Breaker:
         self.running -= 1
         self.failures = 0
         self.paused_until = 0.0
-        self.limit = min(self.limit * 2, _MOST_AT_ONCE)
+        self.limit = min(self.limit * 2, MOST_AT_ONCE)
 
     def failed(self, now: float, retry_after: float | None) -> None:
         self.running -= 1

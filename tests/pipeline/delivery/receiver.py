@@ -103,6 +103,15 @@ def first(count: int, before: Answer, after: Answer) -> Answer:
     return answer
 
 
+def at(path: str, there: Answer, elsewhere: Answer) -> Answer:
+    """Behaves one way at a path, and otherwise another."""
+
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (there if request.line.split(" ")[1] == path else elsewhere)(request, writer)
+
+    return answer
+
+
 async def hangs(request: Request, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(60)
 

@@ -161,6 +161,17 @@ async def test_a_unit_takes_its_share_and_no_more(
     assert hanging.most == 64
 
 
+async def test_a_host_takes_its_share_of_a_unit(database: Database, settings: Settings, unit: str) -> None:
+    """However many receivers of a host hang, those of other hosts are reached at once."""
+    settings = settings.model_copy(update={"delivery_timeout_seconds": 20.0})
+    async with receiver(hangs) as dead, receiver(OK) as alive, delivering(database, settings):
+        await enqueue(database, unit, *(hook(f"{dead.url}/{i}") for i in range(100)))
+        await dead.until(8)
+        wanted = await enqueue(database, unit, *(hook(f"{alive.url}/{i}") for i in range(100)))
+        await alive.until_ids(wanted, seconds=5)
+        assert dead.most_open == 8
+
+
 async def test_a_lost_lease_is_not_written_down(database: Database, settings: Settings, unit: str) -> None:
     """A process that slept through its lease does not overrule the one that has the delivery now."""
     await enqueue(database, unit, hook("http://h.example/"))

@@ -15,7 +15,7 @@ from leadvibe.crypto import Vault
 from leadvibe.store import webhook_secrets
 from leadvibe.store.database import Database
 from tests.pipeline.delivery.outboxes import attempts, delivering, enqueue, hook, until_status
-from tests.pipeline.delivery.receiver import OK, answers, dies, first, hangs, receiver
+from tests.pipeline.delivery.receiver import OK, Answer, answers, at, dies, first, hangs, receiver
 
 
 async def test_a_webhook_is_signed_as_the_convention_asks(database: Database, settings: Settings, unit: str) -> None:
@@ -117,6 +117,18 @@ async def test_a_hanging_receiver_delays_no_other(
         assert dead.most_open == 1
 
 
+@pytest.mark.parametrize("trouble", [hangs, answers(500), answers(429, "Retry-After: 60\r\n")])
+async def test_receivers_of_one_host_do_not_wait_for_each_other(
+    database: Database, settings: Settings, unit: str, trouble: Answer
+) -> None:
+    settings = settings.model_copy(update={"delivery_timeout_seconds": 20.0, "delivery_retry_seconds": 30.0})
+    async with receiver(at("/dead", trouble, OK)) as there, delivering(database, settings):
+        await enqueue(database, unit, *(hook(f"http://127.0.0.1:{there.port}/dead") for _ in range(50)))
+        await there.until(1)
+        wanted = await enqueue(database, unit, *(hook(there.url) for _ in range(20)))
+        await there.until_ids(wanted, seconds=5)
+
+
 async def test_what_times_out_is_tried_again(database: Database, settings: Settings, unit: str) -> None:
     settings = settings.model_copy(update={"delivery_timeout_seconds": 0.2})
     async with receiver(first(1, hangs, OK)) as there, delivering(database, settings):
@@ -128,7 +140,17 @@ async def test_what_times_out_is_tried_again(database: Database, settings: Setti
 
 
 @pytest.mark.parametrize(
-    "url", ["", "ftp://example.com/", "nonsense", "http://", "http://[::1", "http://a b/", "file:///etc/passwd"]
+    "url",
+    [
+        "",
+        "ftp://example.com/",
+        "nonsense",
+        "http://",
+        "http://[::1",
+        "http://a b/",
+        "file:///etc/passwd",
+        "http://" + "".join(chr(0x4E00 + i) for i in range(1_900)),  # longer than what an index takes
+    ],
 )
 async def test_a_url_that_is_none_is_refused(database: Database, settings: Settings, unit: str, url: str) -> None:
     async with delivering(database, settings):
