@@ -131,7 +131,7 @@ class Deliverer:
         code, error, retry_at, counts = None, None, None, True
         try:
             with tracing.span("deliver", unit=message.unit_id, channel=message.channel):
-                await self._send(message)
+                code = await self._send(message)
             outcome = "delivered"
             breaker.succeeded()
         except Refused as refusal:
@@ -150,13 +150,13 @@ class Deliverer:
         self._results.append((message, result))
         self._woken.set()
 
-    async def _send(self, message: Message) -> None:
+    async def _send(self, message: Message) -> int | None:
         sender = self._senders.get(message.channel)
         if sender is None:
             raise Refused(f"Nothing sends to {message.channel}.")
         try:
             async with asyncio.timeout(self._cut_off):
-                await sender.send(message)
+                return await sender.send(message)
         except (Refused, Failed):
             raise
         except TimeoutError:

@@ -31,9 +31,9 @@ class Poster:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Returns on 2xx. Failed: network errors, 408, 429 and 5xx; Refused: every other answer, and URLs that
-        lead to no public address."""
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """Returns the status, which is 2xx. Failed: network errors, 408, 429 and 5xx; Refused: every other answer, and
+        URLs that lead to no public address."""
         target = _parsed(url)
         try:
             async with asyncio.timeout(self._timeout):
@@ -45,6 +45,7 @@ class Poster:
         except httpx.HTTPError as error:
             raise Failed(f"The connection failed: {error or type(error).__name__}") from None
         _judge(response)
+        return response.status_code
 
     async def _connected(self, target: httpx.URL, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         port = target.port or _PORTS[target.scheme]

@@ -47,8 +47,9 @@ class Message:
 class Sender(Protocol):
     """Sends the messages of one channel; many at once."""
 
-    async def send(self, delivery: Message) -> None:
-        """Returns when the receiver has taken the message; raises Refused or Failed.
+    async def send(self, delivery: Message) -> int | None:
+        """Returns when the receiver has taken the message, with its HTTP status if it has one; raises Refused or
+        Failed.
 
         Anything else that is raised counts as Failed. It is cancelled when it takes too long.
         """

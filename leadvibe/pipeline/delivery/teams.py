@@ -21,11 +21,11 @@ class TeamsSender:
     def __init__(self, poster: Poster) -> None:
         self._poster = poster
 
-    async def send(self, delivery: Message) -> None:
+    async def send(self, delivery: Message) -> int:
         url = delivery.target.get("url")
         if not url:
             raise Refused("Teams is reached by the URL of an incoming webhook, and the trigger names none.")
-        await self._poster.post(url, orjson.dumps(card(delivery.payload)), {})
+        return await self._poster.post(url, orjson.dumps(card(delivery.payload)), {})
 
 
 def card(payload: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ class WebhookSender:
         self._database = database
         self._vault = vault
 
-    async def send(self, delivery: Message) -> None:
+    async def send(self, delivery: Message) -> int:
         now = datetime.now(UTC)
         secrets = await webhook_secrets.of_unit(self._database.pool, self._vault, delivery.unit_id, now)
         body = orjson.dumps(delivery.payload)
@@ -34,4 +34,4 @@ class WebhookSender:
         }
         if authorization := delivery.target.get("auth_header"):
             headers["Authorization"] = authorization
-        await self._poster.post(delivery.target["url"], body, headers)
+        return await self._poster.post(delivery.target["url"], body, headers)

@@ -71,6 +71,7 @@ async def test_trouble_passes(database: Database, settings: Settings, unit: str,
     assert len({request.body for request in there.requests}) == 1
     log = await attempts(database, row["delivery_id"])
     assert [entry["outcome"] for entry in log] == ["failed", "failed", "delivered"]
+    assert row["status_code"] == log[2]["status_code"] == 204
     assert all(entry["error"] for entry in log[:2])
 
 
