@@ -11,6 +11,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid, parseaddr
 
 import aiosmtplib
+from email_validator import validate_email
 
 from leadvibe.config import Settings
 
@@ -73,7 +74,7 @@ class Mailer:
         try:
             name, sender = parseaddr(self.settings.mail_from)
             message["From"] = Address(display_name=name, addr_spec=sender)
-            message["To"] = tuple(Address(addr_spec=each) for each in mail.to)
+            message["To"] = tuple(Address(addr_spec=_ascii(each)) for each in mail.to)
         except (ValueError, IndexError, HeaderParseError) as error:
             raise MailRefused(f"An address is none: {error}") from None
         # A line break would begin a header of its own.
@@ -85,3 +86,13 @@ class Mailer:
         message.set_content(mail.text)
         message.add_alternative(mail.html, subtype="html")
         return message
+
+
+def _ascii(address: str) -> str:
+    """The address as every server takes it, its domain in the letters of the DNS; ValueError when it has none."""
+    if address.isascii():
+        return address
+    found = validate_email(address, check_deliverability=False, test_environment=True).ascii_email
+    if found is None:
+        raise ValueError(f"{address} has other letters than those of ASCII before its @.")
+    return found

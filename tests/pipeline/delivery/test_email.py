@@ -145,8 +145,13 @@ async def test_without_a_server_a_mail_is_refused_and_says_why(
     assert "LEADVIBE_SMTP_HOST" in row["error"]
 
 
-@pytest.mark.parametrize("address", ["", "nobody", "a@b\r\nBcc: c@d", "a@b, c@d"])
+@pytest.mark.parametrize("address", ["", "nobody", "a@b\r\nBcc: c@d", "a@b, c@d", "jörg@acme.example", "é@"])
 async def test_an_address_that_is_none_is_refused(mailing: Settings, post: Post, address: str) -> None:
     with pytest.raises(MailRefused):
         await Mailer(mailing).send(Mail((address,), "Subject", "text", "<p>html</p>"))
     assert post.mails == []
+
+
+async def test_a_domain_may_have_any_letters(mailing: Settings, post: Post) -> None:
+    await Mailer(mailing).send(Mail(("ada@straße.test",), "Subject", "text", "<p>html</p>"))
+    assert post.receivers == [["ada@xn--strae-oqa.test"]]
