@@ -56,11 +56,12 @@ class Step:
 class Gate:
     """What a trigger asks beside the event: how often it fires for a lead, and for which leads.
 
-    `profile` looks at levels and properties, `attributes` at the lead's metadata.
+    `cooldown` is event time: an event from before the last firing is within it, however short it is (None: there is
+    none). `profile` looks at levels and properties, `attributes` at the lead's metadata.
     """
 
     once: bool = True
-    cooldown: timedelta = timedelta()
+    cooldown: timedelta | None = None
     profile: tuple[Condition, ...] = ()
     attributes: tuple[Condition, ...] = ()
 
@@ -70,7 +71,9 @@ class Gate:
 
     def rests(self, last: datetime | None, at: datetime) -> bool:
         """Whether a firing at `last` forbids one at `at` (event times)."""
-        return last is not None and (self.once or at - last < self.cooldown)
+        if last is None or self.once:
+            return last is not None
+        return self.cooldown is not None and at - last < self.cooldown
 
     def passes(self, levels: Mapping[str, str | None], metadata: Mapping[str, Any]) -> bool:
         """`levels`: engagement_level, profile_level and account_level of the lead."""
@@ -129,7 +132,7 @@ class Pattern:
     trigger_id: str
     conditions: tuple[tuple[Step, int], ...]
     window: timedelta | None = None
-    gate: Gate = Gate(once=False)
+    gate: Gate = Gate(once=False, cooldown=timedelta())  # a late event begins no burst before the last one
     needs: dict[str, int] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -64,7 +64,7 @@ def pattern_of(row: Record) -> Pattern:
 def _gate(row: Record) -> Gate:
     return Gate(
         once=row["fire_mode"] == "once",
-        cooldown=timedelta(seconds=row["cooldown_seconds"] or 0),
+        cooldown=timedelta(seconds=row["cooldown_seconds"]) if row["cooldown_seconds"] else None,
         profile=_conditions(row["profile_filters"]),
         attributes=_conditions(row["lead_attribute_filters"]),
     )

@@ -143,6 +143,14 @@ async def test_fire_mode_and_cooldown(
     assert all(each["trigger_type"] == "milestone.entered" for each in await delivered(unit))
 
 
+async def test_a_late_event_may_reach_a_milestone_again(database: Database) -> None:
+    unit = await a_unit(database, milestone(5, fire_mode="always"))
+    await unit.score(body("view", second=100), body("buy", second=101), body("view", second=0))
+    assert [(kind, seq) for kind, _, seq in await fired(unit)] == [
+        ("milestone", 1), ("milestone_exit", 2), ("milestone", 3),
+    ]  # fmt: skip
+
+
 async def test_an_exit_is_delivered_when_the_trigger_asks_for_it(database: Database) -> None:
     unit = await a_unit(database, milestone(5, notify_exit=True))
     await unit.score(body("view"), body("buy"))
@@ -177,6 +185,7 @@ async def test_decay_and_a_take_back_leave_milestones(database: Database) -> Non
         (sequence("view", "buy"), [("view", 0), ("buy", 1), ("view", 2), ("buy", 3)], [2]),
         (sequence("view", "buy", fire_mode="always"), [("view", 0), ("buy", 1), ("buy", 2), ("view", 3), ("buy", 4)],
          [2, 5]),
+        (sequence("view", "buy", fire_mode="always"), [("view", 100), ("buy", 101), ("view", 0), ("buy", 1)], [2, 4]),
         (sequence("view", "buy", fire_mode="always", cooldown_seconds=5),
          [("view", 0), ("buy", 1), ("view", 2), ("buy", 3), ("buy", 6)], [2, 5]),
         (sequence("view", "buy", steps=[EventStep(event_type="View", min_count=2), EventStep(event_type="buy")]),
@@ -186,6 +195,7 @@ async def test_decay_and_a_take_back_leave_milestones(database: Database) -> Non
         (pattern(2), [("view", 0), ("view", 50), ("view", 100), ("view", 150)], [2]),  # one burst
         (pattern(2), [("view", 0), ("view", 1), ("view", 90), ("view", 91)], [2, 4]),
         (pattern(1), [("view", 0), ("view", 50), ("view", 110)], [1, 3]),
+        (pattern(2), [("view", 100), ("view", 101), ("view", 0), ("view", 1)], [2]),  # late: before the last burst
         (pattern(2, seconds=None), [("view", 0), ("view", 5000), ("view", 9000)], [2]),
         (pattern(1, "Page  View"), [("page-view", 0)], [1]),
     ],
