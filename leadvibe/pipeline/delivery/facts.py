@@ -37,15 +37,15 @@ def lead_name(lead: dict[str, Any]) -> str:
     return (named if isinstance(named, str) and named else full) or _email(lead) or str(lead.get("lead_id", "A lead"))
 
 
-def facts(payload: dict[str, Any]) -> list[tuple[str, str]]:
-    """Label and value: the lead, why the trigger fired, then the lead's metadata."""
+def facts(payload: dict[str, Any], why: str | None = None) -> list[tuple[str, str]]:
+    """Label and value: the lead, why it is where it is, then its metadata."""
     lead, event = payload.get("lead", {}), payload.get("event") or {}
     found = [(label, _text(lead[key])) for key, label in _NAMES.items() if lead.get(key) is not None]
     found += [(str(each["alias_kind"]), str(each["raw_value"])) for each in lead.get("aliases") or []]
     if event.get("event_type"):
         found.append(("Event", f"{event['event_type']} at {event.get('timestamp', 'an unknown time')}"))
-    if payload.get("why"):
-        found.append(("Why", _text(payload["why"])))
+    if why:
+        found.append(("Why", why))
     return found + [(str(key), _text(value)) for key, value in (lead.get("metadata") or {}).items()]
 
 

@@ -27,8 +27,8 @@ async def open_senders(settings: Settings, database: Database) -> AsyncIterator[
         yield {
             "webhook": WebhookSender(poster, database, vault),
             "slack": SlackSender(slack, database, vault),
-            "email": EmailSender(Mailer(settings)),
-            "teams": TeamsSender(poster),
+            "email": EmailSender(Mailer(settings), database),
+            "teams": TeamsSender(poster, database),
         }
     finally:
         await poster.close()

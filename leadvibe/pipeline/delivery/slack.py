@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
 from typing import Any
 
 from leadvibe.crypto import SealError, Vault
 from leadvibe.pipeline.delivery.facts import facts, headline
 from leadvibe.pipeline.delivery.sender import Failed, Message, Refused
-from leadvibe.pipeline.delivery.why import why
+from leadvibe.pipeline.delivery.why import reason
 from leadvibe.slack import Slack, SlackBusy, SlackDown, SlackRefused, escape
 from leadvibe.store.database import Database
 
@@ -36,7 +35,7 @@ class SlackSender:
 
     async def send(self, delivery: Message) -> None:
         token, kind, target_id = await self._receiver(delivery)
-        reason = delivery.payload.get("why") or await self._why(delivery)
+        why = await reason(self._database, delivery)
         text = headline(delivery.payload)
         try:
             channel = await self._slack.conversation(token, kind, target_id)
@@ -44,7 +43,7 @@ class SlackSender:
                 token,
                 channel,
                 _plain(text),
-                blocks=blocks(delivery.payload, reason),
+                blocks=blocks(delivery.payload, why),
                 metadata=_metadata(delivery),
                 client_msg_id=str(uuid.uuid5(uuid.NAMESPACE_OID, delivery.delivery_id)),
             )
@@ -76,21 +75,13 @@ class SlackSender:
         except SealError as error:
             raise Refused(str(error)) from None
 
-    async def _why(self, delivery: Message) -> str | None:
-        payload = delivery.payload
-        lead_id, fired_at = payload.get("lead", {}).get("lead_id"), payload.get("fired_at")
-        if lead_id is None or fired_at is None:
-            return None
-        async with self._database.pool.acquire() as connection, connection.transaction():
-            return await why(connection, delivery.unit_id, lead_id, datetime.fromisoformat(fired_at))
 
-
-def blocks(payload: dict[str, Any], reason: str | None) -> list[dict[str, Any]]:
+def blocks(payload: dict[str, Any], why: str | None) -> list[dict[str, Any]]:
     """Block Kit: the headline, the reason, the facts."""
-    shown = [fact for fact in facts(payload) if fact[0] != "Why"][:_MOST_FIELDS]
+    shown = facts(payload)[:_MOST_FIELDS]
     made = [_section(f"*{_plain(headline(payload))}*")]
-    if reason:
-        made.append(_section(f"*Why:* {_plain(reason)}"))
+    if why:
+        made.append(_section(f"*Why:* {_plain(why)}"))
     if shown:
         fields = [_mrkdwn(f"*{_plain(name)}*\n{_plain(value)}") for name, value in shown]
         made.append({"type": "section", "fields": fields})

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from leadvibe.pipeline.delivery.sender import Message
 from leadvibe.scoring.explanation import Driver, Explanation
 from leadvibe.store import explanation, unit_config
+from leadvibe.store.database import Database
 from leadvibe.store.queue import AnyConnection
 
 _WINDOW = timedelta(days=7)
 _MOST_FACTORS = 3
+
+
+async def reason(database: Database, delivery: Message) -> str | None:
+    """Why the lead of a delivery is where it was when the trigger fired, found out when it is sent."""
+    payload = delivery.payload
+    lead_id, fired_at = payload.get("lead", {}).get("lead_id"), payload.get("fired_at")
+    if lead_id is None or fired_at is None:
+        return None
+    async with database.pool.acquire() as connection, connection.transaction():
+        return await why(connection, delivery.unit_id, lead_id, datetime.fromisoformat(fired_at))
 
 
 async def why(connection: AnyConnection, unit_id: str, lead_id: str, until: datetime) -> str | None:

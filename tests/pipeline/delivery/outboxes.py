@@ -16,6 +16,9 @@ from leadvibe.pipeline.delivery.senders import open_senders
 from leadvibe.store import outbox
 from leadvibe.store.database import Database
 from leadvibe.store.outbox import NewDelivery
+from leadvibe.store.trigger_tables import MilestoneTrigger
+from tests.pipeline.units import Unit, incoming, new_unit, open_buffer
+from tests.scoring.streams import config, ruleset
 
 RETRY = 0.05
 
@@ -53,6 +56,29 @@ async def enqueue(database: Database, unit_id: str, *deliveries: NewDelivery) ->
             await outbox.enqueue(connection, unit_id, deliveries, datetime.now(UTC))
         await outbox.wake(connection)
     return {delivery.firing_id for delivery in deliveries}
+
+
+async def milestone(database: Database, **targets: Any) -> Unit:
+    """A unit in which a lead reaches a milestone by its third event, which is still to be scored."""
+    place = await new_unit(database, config(ruleset("rs_a", pricing_page=20, visit=1)))
+    trigger = MilestoneTrigger(
+        unit_id=place.unit_id, org_id="org", trigger_id="tr_1", name="Hot lead", event_type="*", score_threshold=40,
+        **targets,
+    )  # fmt: skip
+    async with database.session() as session, session.begin():
+        session.add(trigger)
+    async with open_buffer(database) as buffer:
+        now = datetime.now(UTC)
+        events = [
+            {"event_type": name, "lead_id": "ld_1", "timestamp": now.isoformat()}
+            for name in ("visit", "pricing_page", "pricing_page")
+        ]
+        await buffer.accept(place.unit_id, [incoming(event, received_at=now) for event in events])
+    return place
+
+
+# Why that lead is where it is.
+REASON = "pricing_page 2 times (+40); visit once (+1) this week."
 
 
 @asynccontextmanager

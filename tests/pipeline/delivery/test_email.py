@@ -9,13 +9,15 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any, cast
 
+import orjson
 import pytest
 from aiosmtpd.smtp import SMTP
 
 from leadvibe.config import Settings
 from leadvibe.mail import Mail, Mailer, MailRefused
 from leadvibe.store.database import Database
-from tests.pipeline.delivery.outboxes import attempts, delivering, enqueue, message, until_status
+from tests.pipeline.delivery.outboxes import REASON, attempts, delivering, enqueue, message, milestone, until_status
+from tests.pipeline.delivery.receiver import OK, receiver
 
 
 class Post:
@@ -87,6 +89,20 @@ async def test_a_mail_tells_of_the_lead_behind_the_triggers_own_words(
     assert text.index("They did <b>demo_request</b>.") < text.index("job_title: VP Sales")
     assert "&lt;b&gt;demo_request&lt;/b&gt;" in html
     assert html.index("Call ld_1") < html.index("Hurry!") < html.index("VP Sales")
+
+
+async def test_a_mail_and_a_message_in_teams_say_why(database: Database, mailing: Settings, post: Post) -> None:
+    async with receiver(OK) as teams, delivering(database, mailing):
+        place = await milestone(database, emails=["ada@acme.example"], teams_target_id=teams.url)
+        await place.work()
+        await until_status(database, place.unit_id, "delivered")
+    ((got,), (request,)) = post.mails, teams.requests
+    assert all(REASON in part for part in parts(got))
+    (attachment,) = orjson.loads(request.body)["attachments"]
+    title, shown = attachment["content"]["body"]
+    assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
+    assert title["text"] == "\\[Hot lead\\] ld_1 reached 41"
+    assert {"title": "Why", "value": REASON} in shown["facts"]
 
 
 async def test_each_receiver_has_a_mail_of_its_own(

@@ -15,10 +15,16 @@ from leadvibe.crypto import Vault
 from leadvibe.pipeline.delivery.slack import blocks
 from leadvibe.store.database import Database
 from leadvibe.store.slack_tables import SlackConnection
-from leadvibe.store.trigger_tables import MilestoneTrigger
-from tests.pipeline.delivery.outboxes import attempts, delivering, enqueue, message, payload, until_status
-from tests.pipeline.units import incoming, new_unit, open_buffer
-from tests.scoring.streams import config, ruleset
+from tests.pipeline.delivery.outboxes import (
+    REASON,
+    attempts,
+    delivering,
+    enqueue,
+    message,
+    milestone,
+    payload,
+    until_status,
+)
 from tests.slack_stand_in import TOKEN, SlackStandIn, slack_stand_in
 
 CHANNEL, PERSON = {"kind": "channel", "id": "C01"}, {"kind": "user", "id": "U7"}
@@ -141,23 +147,10 @@ def test_blocks_stay_within_slack_s_bounds() -> None:
 async def test_an_event_that_fires_a_milestone_is_told_with_its_reason_and_timed(
     database: Database, settings: Settings, slack: SlackStandIn
 ) -> None:
-    place = await new_unit(database, config(ruleset("rs_a", pricing_page=20, visit=1)))
+    place = await milestone(database, slack_target_kind="channel", slack_target_id="C01")
     await connect(database, settings, place.unit_id)
-    trigger = MilestoneTrigger(
-        unit_id=place.unit_id, org_id="org", trigger_id="tr_1", name="Hot lead", event_type="*", score_threshold=40,
-        slack_target_kind="channel", slack_target_id="C01",
-    )  # fmt: skip
-    async with database.session() as session, session.begin():
-        session.add(trigger)
     before = latencies()
     async with delivering(database, settings):
-        async with open_buffer(database) as buffer:
-            now = datetime.now(UTC)
-            events = [
-                {"event_type": name, "lead_id": "ld_1", "timestamp": now.isoformat()}
-                for name in ("visit", "pricing_page", "pricing_page")
-            ]
-            await buffer.accept(place.unit_id, [incoming(event, received_at=now) for event in events])
         await place.work()
         await until_status(database, place.unit_id, "delivered")
         async with asyncio.timeout(10):
@@ -165,7 +158,7 @@ async def test_an_event_that_fires_a_milestone_is_told_with_its_reason_and_timed
                 await asyncio.sleep(0.01)
     (told,) = slack.messages
     assert told["channel"] == "C01" and "[Hot lead]" in told["text"]
-    assert "*Why:* pricing_page 2 times (+40); visit once (+1) this week." in text_of(told["blocks"])
+    assert f"*Why:* {REASON}" in text_of(told["blocks"])
     count, seconds = latencies()[0] - before[0], latencies()[1] - before[1]
     assert count == 1 and 0 < seconds < 30
 
