@@ -109,6 +109,13 @@ async def get_lead(context: Context, lead_id: str) -> Lead:
 
 
 @operation(Permission.READ)
+async def get_leads(context: Context, lead_ids: Sequence[str]) -> dict[str, Lead]:
+    """The leads that the unit has of these, by id; also those that were merged into others."""
+    async with context.services.database.session() as session:
+        return await lead_queries.some(session, context.caller.unit_id, lead_ids)
+
+
+@operation(Permission.READ)
 async def list_lead_aliases(context: Context, lead_ids: Sequence[str]) -> dict[str, list[LeadAlias]]:
     """The aliases of each of these leads, oldest first."""
     found: dict[str, list[LeadAlias]] = {lead_id: [] for lead_id in lead_ids}

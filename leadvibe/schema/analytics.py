@@ -12,6 +12,7 @@ from leadvibe.resolvers import analytics
 from leadvibe.resolvers.score_history import LEADS_SHOWN
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.score_history import Limit
@@ -51,7 +52,7 @@ class EventStats:
 
 
 @strawberry.type(description="A lead with a high score.")
-class TopLead:
+class TopLead(OfLead):
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     score: BigInt = strawberry.field(description="Its primary score.")
     last_event_at: datetime | None = strawberry.field(description="Its latest event.")

@@ -23,7 +23,7 @@ from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
 from leadvibe.store.account_queries import AccountFigures
 from leadvibe.store.config_tables import ProfileRuleset
-from leadvibe.store.tables import Account, LeadAlias, Ruleset
+from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
 from leadvibe.store.time_ranges import TimeRange
 
 
@@ -42,6 +42,7 @@ class GraphQLContext(Context):
     _profile_rulesets: asyncio.Future[Sequence[ProfileRuleset]] | None = None
     _profile_levels: asyncio.Future[list[Level]] | None = None
     _account_levels: asyncio.Future[list[Level]] | None = None
+    _leads: DataLoader[str, Lead | None] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
     _session_counts: DataLoader[tuple[str, TimeRange], int] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
@@ -80,6 +81,7 @@ class GraphQLContext(Context):
             _profile_rulesets=None,
             _profile_levels=None,
             _account_levels=None,
+            _leads=None,
             _aliases=None,
             _session_counts=None,
             _accounts=None,
@@ -117,6 +119,13 @@ class GraphQLContext(Context):
         return self._levels
 
     @property
+    def leads(self) -> DataLoader[str, Lead | None]:
+        """Leads by their ids, as they are at the time: a subscription asks for the same one again and again."""
+        if self._leads is None:
+            self._leads = DataLoader(self._load_leads, cache=False)
+        return self._leads
+
+    @property
     def aliases(self) -> DataLoader[str, list[LeadAlias]]:
         """The aliases of leads, by the leads' ids."""
         if self._aliases is None:
@@ -143,6 +152,10 @@ class GraphQLContext(Context):
         if self._account_figures is None:
             self._account_figures = DataLoader(self._load_account_figures)
         return self._account_figures
+
+    async def _load_leads(self, lead_ids: list[str]) -> list[Lead | None]:
+        found = await leads.get_leads(self, lead_ids)
+        return [found.get(lead_id) for lead_id in lead_ids]
 
     async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
         found = await leads.list_lead_aliases(self, lead_ids)

@@ -11,6 +11,7 @@ from leadvibe.resolvers import event_scores, event_types, events
 from leadvibe.schema.context import Info
 from leadvibe.schema.events import Event, event_of, reading
 from leadvibe.schema.fields import field
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import Channel
@@ -36,9 +37,8 @@ class RulesetEffect:
 
 
 @strawberry.type(description="What an event did to its lead's scores.")
-class EventExplanation:
+class EventExplanation(OfLead):
     event_id: strawberry.ID = strawberry.field(description="The event.")
-    lead_id: strawberry.ID | None = strawberry.field(description="The lead.")
     event_type: str = strawberry.field(description="What happened.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
     rulesets: list[RulesetEffect] = strawberry.field(

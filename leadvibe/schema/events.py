@@ -16,6 +16,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.errors import problems
 from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import Described, reads_metadata
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.selections import is_counted, selected_nodes
@@ -24,7 +25,7 @@ from leadvibe.store import event_queries, tables
 
 
 @strawberry.type(description="Something a lead did.")
-class Event(Described):
+class Event(OfLead, Described):
     event_id: strawberry.ID = strawberry.field(description="The event's id: the client's, or made by the server.")
     lead_id: strawberry.ID | None = strawberry.field(
         description="The lead; null when the event was suppressed before there was one."

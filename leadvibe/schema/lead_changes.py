@@ -12,6 +12,7 @@ import strawberry
 from leadvibe.live.events import Cursor, Lagged, LiveEvent, Subscription
 from leadvibe.resolvers.levels import LEVELS, as_levels
 from leadvibe.schema.context import Info
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.scalars import BigInt
 from leadvibe.scoring.levels import level_name
 from leadvibe.scoring.model import Level
@@ -23,7 +24,7 @@ _LEVELS_SECONDS = 5.0
 
 
 @strawberry.type(description="A lead whose score an event has changed.")
-class LeadChange:
+class LeadChange(OfLead):
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     score: BigInt = strawberry.field(description="Its engagement score after the event.")
     level: str | None = strawberry.field(description="Name of the engagement level that the score falls into.")

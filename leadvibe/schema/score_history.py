@@ -11,6 +11,7 @@ from leadvibe.resolvers import score_history
 from leadvibe.resolvers.score_history import DAYS, LEADS_SHOWN
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
 
@@ -37,7 +38,7 @@ class ScoreHistory:
 
 
 @strawberry.type(description="A lead whose score rose.")
-class ScoreGain:
+class ScoreGain(OfLead):
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     score: BigInt = strawberry.field(description="Its primary score.")
     score_gain: BigInt = strawberry.field(description="By how much that rose in the range.")

@@ -16,6 +16,7 @@ from leadvibe.schema.derive import body_of, input_type, object_type
 from leadvibe.schema.families import all_of, family_fields
 from leadvibe.schema.fields import field
 from leadvibe.schema.leads import Lead
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.store import segment_tables
@@ -28,7 +29,7 @@ _FOLLOW = "Continue behind the message with this `cursor`: nothing is lost, noth
 
 
 @strawberry.type(description="A lead entered a segment, or left it.")
-class SegmentMembershipChange:
+class SegmentMembershipChange(OfLead):
     segment_id: strawberry.ID = strawberry.field(description="The segment.")
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     entered: bool = strawberry.field(description="True: it entered; false: it left.")

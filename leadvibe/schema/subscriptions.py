@@ -18,6 +18,7 @@ from leadvibe.schema.detected_surges import DetectedSurge, detected_surges
 from leadvibe.schema.events import Event
 from leadvibe.schema.fields import subscription
 from leadvibe.schema.lead_changes import LeadChange, lead_changes
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.triggers import LiveFiring, live_firings
 from leadvibe.schema.words import Channel
@@ -37,7 +38,7 @@ _WHOLE_EVENT = 1
 
 
 @strawberry.type(description="A change of a lead's score in one ruleset.")
-class ScoreUpdate:
+class ScoreUpdate(OfLead):
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     delta: BigInt = strawberry.field(description="By how much the score changed; never 0.")
     score: BigInt = strawberry.field(description="The new score.")

@@ -11,6 +11,7 @@ import strawberry
 from leadvibe.resolvers import surge_events, surge_metrics
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import Channel
@@ -28,7 +29,7 @@ class SurgeSnapshot:
 
 
 @strawberry.type(description="What a stored surge and one that is pushed have in common.")
-class Surge:
+class Surge(OfLead):
     id: strawberry.ID = strawberry.field(description="Its id.")
     trigger_id: strawberry.ID = strawberry.field(description="The trigger.")
     lead_id: strawberry.ID = strawberry.field(description="The lead.")

@@ -16,6 +16,7 @@ from leadvibe.pipeline import simulation
 from leadvibe.resolvers import firings
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.store.firings import FiringFilter
@@ -31,7 +32,7 @@ class FiringType(Enum):
 
 
 @strawberry.type(description="A trigger fired for a lead.")
-class Firing:
+class Firing(OfLead):
     id: strawberry.ID = strawberry.field(description="Its id, which its messages carry.")
     type: FiringType = strawberry.field(description="What happened.")
     trigger_id: strawberry.ID = strawberry.field(description="The trigger.")

@@ -14,7 +14,7 @@ import websockets
 from leadvibe.live.publisher import Publisher
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store.database import Database
-from leadvibe.store.tables import EventType
+from leadvibe.store.tables import EventType, Lead
 from tests.live.event_log import NOW, OTHER, PRIMARY, EventLog, any_time
 from tests.schema.conftest import Server, basic, bearer
 
@@ -93,6 +93,24 @@ async def test_a_surge_is_pushed_for_each_trigger_and_cut_between_them(
         "cursor": "2:1",
         "lagged": False,
     }
+
+
+async def test_a_message_leads_to_its_lead_as_that_is_now(
+    server: Server, acme: Bootstrapped, rival: Bootstrapped, log: EventLog, database: Database
+) -> None:
+    query = "subscription { scoreUpdated(after: \"0:1\") { leadId lead { leadId score aliases { value } } } }"
+    async with server.socket(bearer(acme)) as socket:
+        await socket.receive()
+        await socket.begin(query)
+        await log.score({})
+        seen = [(await socket.next())["scoreUpdated"]["lead"] for _ in range(2)]
+        for unit_id, score in ((rival.unit_id, 7), (acme.unit_id, 1), (acme.unit_id, 2)):
+            async with database.session() as session, session.begin():
+                await session.merge(Lead(unit_id=unit_id, lead_id="ld_1", score=score))
+            await log.score({})
+            seen += [(await socket.next())["scoreUpdated"]["lead"] for _ in range(2)]
+    assert seen[:4] == [None] * 4
+    assert seen[4:] == [{"leadId": "ld_1", "score": score, "aliases": []} for score in (1, 1, 2, 2)]
 
 
 async def test_only_the_leads_asked_for_are_pushed(server: Server, acme: Bootstrapped, log: EventLog) -> None:
