@@ -19,7 +19,18 @@ import pytest
 from websockets import ConnectionClosed, Subprotocol
 from websockets.sync.client import ClientConnection, connect
 
-from tests.serve_process import Serve, leadvibe, refusal, remove_cluster, runs, scores, serving, until
+from tests.serve_process import (
+    COMMAND,
+    Serve,
+    environment,
+    leadvibe,
+    refusal,
+    remove_cluster,
+    runs,
+    scores,
+    serving,
+    until,
+)
 
 # More than the API's grace for open streams, and much less than the supervisor's last resort.
 _SECONDS_TO_STOP = 12
@@ -169,3 +180,18 @@ def test_a_restart_keeps_the_data_and_a_killed_one_leaves_nothing_running(serve:
     done = leadvibe(data_dir, "bootstrap", "--org", "Acme", "--email", "ada@acme.example", "--password", "x")
     assert done.returncode == 0, done.stderr
     assert not runs(postgres)
+
+
+def test_an_api_by_itself_stops_its_database_when_it_is_told_to_stop(serve: Serve, data_dir: Path) -> None:
+    if serve.process.poll() is None:
+        serve.process.terminate()
+        serve.process.wait(60)
+    log = data_dir.with_suffix(".api")
+    with log.open("w") as stderr:
+        process = subprocess.Popen([*COMMAND, "api"], env=environment(data_dir), stderr=stderr)
+    until(lambda: "Application startup complete" in log.read_text(), "the start")
+    postgres = serve.postgres()
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not runs(postgres)
+    assert "Traceback" not in log.read_text()

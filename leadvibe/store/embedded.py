@@ -95,9 +95,10 @@ def embedded_postgres(data_dir: Path) -> Iterator[str]:
     with (data_dir / "users.lock").open("w") as users:
         with _exclusive(data_dir / "start.lock"):
             cluster = _cluster(data_dir)
-            _start(cluster)
             fcntl.flock(users, fcntl.LOCK_SH)
         try:
+            with _exclusive(data_dir / "start.lock"):
+                _start(cluster)
             yield cluster.url
         finally:
             with _exclusive(data_dir / "start.lock"):
