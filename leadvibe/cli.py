@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import asyncpg
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -64,6 +67,11 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     try:
         app()
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(map(str, ("LEADVIBE", *problem["loc"]))).upper()
+            print(f"leadvibe: {name}: {problem['msg']}", file=sys.stderr)
+        sys.exit(1)
     except _SAID as error:
         print(f"leadvibe: {error}", file=sys.stderr)
         sys.exit(1)
@@ -88,7 +96,7 @@ def api(fd: Annotated[int | None, typer.Option(hidden=True)] = None) -> None:
     """Run one API process."""
     settings = Settings()
     log_to_stderr(settings)
-    with database_url(settings) as url:
+    with _database_of_part(settings) as url:
         listener = processes.listen(settings.host, settings.port) if fd is None else socket.socket(fileno=fd)
         processes.run(processes.serve_api(_with(settings, url), listener))
 
@@ -98,8 +106,24 @@ def _run_part(serve: Callable[[Settings], Coroutine[Any, Any, None]], metrics_po
     settings = Settings()
     log_to_stderr(settings)
     processes.tell_metrics(metrics_port)
-    with database_url(settings) as url:
+    with _database_of_part(settings) as url:
         processes.run(serve(_with(settings, url)))
+
+
+@contextmanager
+def _database_of_part(settings: Settings) -> Iterator[str]:
+    """The URL of a database in which the part finds its tables. Under `serve` they were just looked after."""
+    with database_url(settings) as url:
+        if processes.SUPERVISED not in os.environ:
+            asyncio.run(_require_migrated(url))
+        yield url
+
+
+async def _require_migrated(url: str) -> None:
+    from leadvibe.store.migrate import is_migrated
+
+    if not await is_migrated(url):
+        raise CommandError("The database is new, or older than this version: run `leadvibe migrate` first.")
 
 
 @app.command(epilog="Example: LEADVIBE_DATABASE_URL=postgresql://... leadvibe worker")
@@ -144,11 +168,10 @@ def bootstrap(
     from leadvibe.store.migrate import migrate
 
     async def run(database: Database) -> Bootstrapped:
-        await migrate(database.url)
         tokens = await Tokens.from_settings(Settings(), database)
         return await bootstrap(Authenticator(database, tokens), org, email, password)
 
-    made = asdict(_with_database(run))
+    made = asdict(_with_database(run, migrate))
     print(json.dumps(made) if as_json else "\n".join(f"{name:14} {value}" for name, value in made.items()))
 
 
@@ -290,10 +313,13 @@ def _with(settings: Settings, url: str) -> Settings:
     return settings.model_copy(update={"database_url": url})
 
 
-def _with_database(run: Callable[[Database], Awaitable[T]]) -> T:
-    """The result of a coroutine that is given the database, wherever that is."""
+def _with_database(
+    run: Callable[[Database], Awaitable[T]], prepare: Callable[[str], Awaitable[None]] = _require_migrated
+) -> T:
+    """The result of a coroutine that is given the database, wherever that is, when that is prepared."""
 
     async def opened(url: str) -> T:
+        await prepare(url)
         database = await Database.open(url, pool_size=4)
         try:
             return await run(database)

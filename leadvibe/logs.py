@@ -31,8 +31,8 @@ _SECRET_TEXT = re.compile(
     re.IGNORECASE,
 )
 
-# They tell every request that this server makes, and its URL may be a secret.
-_TOO_TALKATIVE = ("httpx", "httpcore")
+# The first two tell every request that this server makes, and its URL may be a secret; the last what it is made of.
+_TOO_TALKATIVE = ("httpx", "httpcore", "alembic.runtime.plugins")
 
 # What a request knows of itself; tasks that it starts share it.
 _request: ContextVar[dict[str, Any] | None] = ContextVar("request", default=None)

@@ -220,18 +220,18 @@ def test_migrate_says_where_the_database_is(serve: Serve, data_dir: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("setting", "value"),
     [
-        ({"LEADVIBE_PORT": "eighty"}, "port"),
-        ({"LEADVIBE_PORT": "70000"}, "port"),
-        ({"LEADVIBE_WORKERS": "0"}, "workers"),
-        ({"LEADVIBE_STREAM_AUTH": "perhaps"}, "stream_auth"),
-        ({"LEADVIBE_JWT_ALGORITHM": "none"}, "jwt_algorithm"),
+        ("LEADVIBE_PORT", "eighty"),
+        ("LEADVIBE_PORT", "70000"),
+        ("LEADVIBE_WORKERS", "0"),
+        ("LEADVIBE_STREAM_AUTH", "perhaps"),
+        ("LEADVIBE_JWT_ALGORITHM", "none"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, settings: dict[str, str], named: str) -> None:
-    assert named in refusal(leadvibe(tmp_path, "serve", **settings)).lower()
+def test_a_wrong_setting_is_named(tmp_path: Path, setting: str, value: str) -> None:
+    (line,) = refusal(leadvibe(tmp_path, "serve", **{setting: value})).splitlines()
+    assert line.startswith(f"leadvibe: {setting}: Input should be ")
     assert list(tmp_path.iterdir()) == [], "nothing was begun"
 
 
@@ -248,3 +248,12 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(tmp_path: Path) -
 def test_a_database_that_does_not_exist_is_told_in_a_sentence(serve: Serve, data_dir: Path, server_url: str) -> None:
     url = server_url.replace("/leadvibe?", "/nowhere?")
     assert "nowhere" in refusal(leadvibe(data_dir, "jobs", "run", "partitions", LEADVIBE_DATABASE_URL=url))
+
+
+@pytest.mark.parametrize("words", [("api",), ("worker",), ("jobs", "run", "partitions")], ids=" ".join)
+def test_a_database_without_tables_is_told_with_what_makes_them(
+    data_dir: Path, server_url: str, words: tuple[str, ...]
+) -> None:
+    url = server_url.replace("/leadvibe?", "/postgres?")
+    (line,) = refusal(leadvibe(data_dir, *words, LEADVIBE_DATABASE_URL=url)).splitlines()
+    assert "leadvibe migrate" in line

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from leadvibe.store.database import SERVER_SETTINGS, sqlalchemy_url
+from leadvibe.store.database import SERVER_SETTINGS, connect, sqlalchemy_url
+from leadvibe.store.inspection import revision
 
 # Any number, the same for all: migrations of two processes at once must take turns.
 _LOCK = 7_205_759_403
@@ -33,6 +34,16 @@ def newest_revision() -> str | None:
 def knows_revision(revision: str) -> bool:
     """Whether it is one of this version's migrations."""
     return any(script.revision == revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+async def is_migrated(url: str) -> bool:
+    """Whether all migrations of this version ran; those of a newer one do no harm."""
+    connection = await connect(url)
+    try:
+        found = await revision(connection)
+    finally:
+        await connection.close()
+    return found is not None and (found == newest_revision() or not knows_revision(found))
 
 
 def _upgrade(connection: Connection, citus: bool) -> None:

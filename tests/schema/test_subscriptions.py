@@ -98,7 +98,7 @@ async def test_a_surge_is_pushed_for_each_trigger_and_cut_between_them(
 async def test_a_message_leads_to_its_lead_as_that_is_now(
     server: Server, acme: Bootstrapped, rival: Bootstrapped, log: EventLog, database: Database
 ) -> None:
-    query = "subscription { scoreUpdated(after: \"0:1\") { leadId lead { leadId score aliases { value } } } }"
+    query = 'subscription { scoreUpdated(after: "0:1") { leadId lead { leadId score aliases { value } } } }'
     async with server.socket(bearer(acme)) as socket:
         await socket.receive()
         await socket.begin(query)
