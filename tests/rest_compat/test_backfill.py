@@ -26,8 +26,8 @@ async def run(org: Org, name: str) -> dict[str, int]:
     return counters
 
 
-async def abm(org: Org) -> None:
-    assert (await org.http.put("/settings/scoring", json={"abm_enabled": True})).status_code == 204
+async def abm(org: Org, on: bool = True) -> None:
+    assert (await org.http.put("/settings/scoring", json={"abm_enabled": on})).status_code == 204
 
 
 @pytest.fixture
@@ -82,7 +82,9 @@ async def test_a_lead_that_names_its_account_is_linked_to_it(people: Org) -> Non
     await abm(people)
     await run(people, "account-profile")
     (account,) = (await people.http.get("/accounts")).json()["accounts"]
+    await abm(people, on=False)
     await people.http.patch("/leads/dan/metadata", json={"accountId": account["account_id"]})
+    await abm(people)
     assert (await run(people, "account-profile"))["accounts_linked"] == 1
     assert (await people.http.get("/leads/dan")).json()["lead"]["account_id"] == account["account_id"]
 
