@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
 
 from leadvibe.config import Settings
@@ -87,9 +88,16 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+class QuickAuthenticator(Authenticator):
+    """Hashes at the lowest cost that argon2 knows: the organisations of some thousand tests are made with it."""
+
+    async def hash(self, password: str) -> str:
+        return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
+
+
 @pytest.fixture
 async def authenticator(database: Database) -> Authenticator:
-    return Authenticator(database, await Tokens.from_settings(Settings(), database))
+    return QuickAuthenticator(database, await Tokens.from_settings(Settings(), database))
 
 
 @pytest.fixture

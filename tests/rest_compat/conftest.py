@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from argon2 import PasswordHasher
 from starlette.applications import Starlette
 
 from leadvibe.app import create_app
@@ -29,7 +28,7 @@ from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store.database import Database
 from leadvibe.store.tables import Lane, Membership, OrgUnit
-from tests.conftest import _run, _with_database
+from tests.conftest import QuickAuthenticator, _run, _with_database
 
 PASSWORD = "correct horse"
 
@@ -48,13 +47,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = await Database.open(database_url, pool_size=4)
     yield database
     await database.close()
-
-
-class QuickAuthenticator(Authenticator):
-    """Hashes at the lowest cost that argon2 knows: the organisations of some hundred tests are made with it."""
-
-    async def hash(self, password: str) -> str:
-        return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(password)
 
 
 @pytest.fixture(scope="session")
