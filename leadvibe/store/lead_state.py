@@ -86,6 +86,8 @@ async def load_history(
     the type. What lies further away changes no verdict: a window that holds more than the threshold
     holds it among the nearest, and of a run that is longer than the threshold only the first event
     still scores, which the filter has seen already. (tests/scoring/test_neighbours.py)
+
+    The type stands in an expression, so that its index does not fit (see `trigger_state.load_past`).
     """
     if not spans:
         return {}
@@ -98,17 +100,17 @@ async def load_history(
         SELECT p.lead_id, p.event_type, e.occurred_at, e.seq, e.suppression_reason, e.scores
         FROM pair p CROSS JOIN LATERAL (
             (SELECT occurred_at, seq, suppression_reason, scores FROM engagement_events
-             WHERE unit_id = $1 AND lead_id = p.lead_id AND event_type = p.event_type
+             WHERE unit_id = $1 AND lead_id = p.lead_id AND (event_type || '') = p.event_type
                AND NOT observed AND suppression_reason IS DISTINCT FROM 'metadata_filter'
                AND occurred_at < p.first_at ORDER BY occurred_at DESC, seq DESC LIMIT p.near)
             UNION ALL
             (SELECT occurred_at, seq, suppression_reason, scores FROM engagement_events
-             WHERE unit_id = $1 AND lead_id = p.lead_id AND event_type = p.event_type
+             WHERE unit_id = $1 AND lead_id = p.lead_id AND (event_type || '') = p.event_type
                AND NOT observed AND suppression_reason IS DISTINCT FROM 'metadata_filter'
                AND occurred_at BETWEEN p.first_at AND p.last_at)
             UNION ALL
             (SELECT occurred_at, seq, suppression_reason, scores FROM engagement_events
-             WHERE unit_id = $1 AND lead_id = p.lead_id AND event_type = p.event_type
+             WHERE unit_id = $1 AND lead_id = p.lead_id AND (event_type || '') = p.event_type
                AND NOT observed AND suppression_reason IS DISTINCT FROM 'metadata_filter'
                AND occurred_at > p.last_at ORDER BY occurred_at, seq LIMIT p.near)
         ) e

@@ -36,7 +36,11 @@ async def load_past(
     up_to_seq: int,
 ) -> dict[str, list[Seen]]:
     """The counted events, up to `up_to_seq`, that matter to sequences and patterns: lead → events, inside the
-    span of its own and as far before it as triggers reach, at most the newest 1,000."""
+    span of its own and as far before it as triggers reach, at most the newest 1,000.
+
+    Position and type stand in expressions, so that no index but that of leads fits: statistics that are a minute old
+    make another one look as good, which is then read through for each lead.
+    """
     types = await types_named(connection, unit_id, triggers.reach)
     reaches = [reach for reach in triggers.reach.values() if reach is not None]
     longest = max(reaches) if len(reaches) == len(triggers.reach) else None
@@ -48,7 +52,7 @@ async def load_past(
             SELECT occurred_at, seq, event_type, CASE WHEN event_type = ANY($7::text[]) THEN metadata END AS metadata
             FROM engagement_events
             WHERE unit_id = $1 AND lead_id = t.lead_id AND occurred_at >= t.since AND occurred_at <= t.upto
-              AND seq <= $5 AND event_type = ANY($6::text[]) AND NOT observed AND suppression_reason IS NULL
+              AND seq + 0 <= $5 AND (event_type || '') = ANY($6::text[]) AND NOT observed AND suppression_reason IS NULL
             ORDER BY occurred_at DESC, seq DESC LIMIT {_MOST_EVENTS}
         ) e
         """,  # noqa: S608  (a constant)
