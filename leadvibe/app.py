@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from leadvibe import gauges, tracing
@@ -25,8 +26,8 @@ from leadvibe.resolvers.context import Services
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.rest_compat.codec import on_api_error, on_crash, on_http_error
 from leadvibe.rest_compat.docs import docs_routes
+from leadvibe.rest_compat.door import RestDoor
 from leadvibe.rest_compat.routes import ROUTES
-from leadvibe.rest_compat.table import RestRoutes
 from leadvibe.schema.app import graphql_routes
 from leadvibe.store.database import Database
 
@@ -41,8 +42,8 @@ class Server(Starlette):
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
     return Server(
-        routes=[RestRoutes(ROUTES), *docs_routes(), *graphql_routes(settings)],
-        middleware=for_browsers(settings),
+        routes=[*docs_routes(), *graphql_routes(settings)],
+        middleware=[*for_browsers(settings), Middleware(RestDoor, table=ROUTES)],
         exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
         lifespan=_lifespan(settings),
     )

@@ -22,6 +22,7 @@ from leadvibe.rest_compat.codec import error_response
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id", "X-Unit-Id"]
 _SHOWN = ["Retry-After", "X-Org-Id", "X-Request-Id", "X-Total-Count", "X-Unit-Id"]
+_OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
 _PROBES = frozenset({"/livez", "/readyz"})
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -87,7 +88,7 @@ class ForeignPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         changes = scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] not in _SAFE)
-        if not changes or self._any or self._welcome(Headers(scope=scope)):
+        if not changes or self._any or _is_program(scope) or self._welcome(Headers(scope=scope)):
             return await self.app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -96,13 +97,18 @@ class ForeignPages:
         )
 
     def _welcome(self, headers: Headers) -> bool:
-        """Programs send neither header; browsers cannot be made to lie in them."""
+        """Browsers cannot be made to lie in these headers."""
         origin = headers.get("origin")
         if origin in self._trusted:
             return True
         if (site := headers.get("sec-fetch-site")) is not None:
             return site in ("same-origin", "none")
         return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def _is_program(scope: Scope) -> bool:
+    """Whether no browser sends this: it would say where the page is from."""
+    return _OF_BROWSERS.isdisjoint(dict(scope["headers"]))
 
 
 class HtmlHeaders:
@@ -112,7 +118,7 @@ class HtmlHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["method"] not in _SAFE:  # nothing is changed to be shown a page
             return await self.app(scope, receive, send)
 
         async def adding(message: Message) -> None:

@@ -19,18 +19,17 @@ class Coalesced(Generic[Key, Value]):
 
     def __init__(self, read: Callable[[Sequence[Key]], Awaitable[dict[Key, Value]]]) -> None:
         self._read = read
-        self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
+        # A future for each: one that goes away must not take the others with it.
+        self._waiting: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
 
     async def get(self, key: Key) -> Value | None:
         """The value as it is now; None when there is none. Raises what the read raised."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if self._reader is None:
-                self._reader = asyncio.create_task(self._run())
-        # Others wait for it too: one that goes away must not cancel it.
-        return await asyncio.shield(future)
+        future: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, []).append(future)
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._run())
+        return await future
 
     async def _run(self) -> None:
         while self._waiting:
@@ -38,10 +37,14 @@ class Coalesced(Generic[Key, Value]):
             try:
                 found = await self._read(list(waiting))
             except Exception as error:
-                for future in waiting.values():
-                    future.set_exception(error)
-                    future.exception()  # nobody may be left to see it
+                for futures in waiting.values():
+                    for future in futures:
+                        if not future.done():
+                            future.set_exception(error)
             else:
-                for key, future in waiting.items():
-                    future.set_result(found.get(key))
+                for key, futures in waiting.items():
+                    value = found.get(key)
+                    for future in futures:
+                        if not future.done():
+                            future.set_result(value)
         self._reader = None
