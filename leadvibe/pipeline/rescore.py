@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from asyncpg import Record
@@ -21,6 +22,8 @@ from leadvibe.store.queue import AnyConnection
 LEADS_AT_ONCE = 500
 # Events that are replayed, in some 20 ms, while the database stores those before.
 _EVENTS_AT_ONCE = 1_000
+
+_SEQ = itemgetter("seq")
 
 
 async def _step(connection: AnyConnection, unit_id: str, place: Place) -> Step:
@@ -56,11 +59,13 @@ async def rescore_leads(connection: AnyConnection, unit_id: str, lead_ids: Seque
 
 
 async def stored_events(connection: AnyConnection, unit_id: str, lead_ids: Sequence[str]) -> Sequence[Record]:
-    """The events of some leads, in the order of their arrival."""
+    """The events of some leads, in no order: to have them by `seq` the planner would rather read all of the unit."""
     return await connection.fetch(
         """
-        SELECT lead_id, seq, event_type, occurred_at, suppression_reason, observed, scores FROM engagement_events
-        WHERE unit_id = $1 AND lead_id = ANY($2::text[]) ORDER BY seq
+        SELECT e.* FROM unnest($2::text[]) AS t (lead_id) CROSS JOIN LATERAL (
+            SELECT lead_id, seq, event_type, occurred_at, suppression_reason, observed, scores FROM engagement_events
+            WHERE unit_id = $1 AND lead_id = t.lead_id OFFSET 0
+        ) e
         """,
         unit_id,
         lead_ids,
@@ -77,6 +82,7 @@ def replayed(
     rows: list[Record] = []
     replays: dict[str, Replay] = {}
     for lead_id, own in by_lead.items():
+        own.sort(key=_SEQ)
         replays[lead_id] = replay(config, map(_event, own))
         rows += own
         if len(rows) >= _EVENTS_AT_ONCE:
