@@ -24,7 +24,7 @@ from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progres
 from leadvibe import operator_commands, processes
 from leadvibe.config import Settings
 from leadvibe.errors import ApiError
-from leadvibe.processes import CommandError, database_url, log_to_stderr
+from leadvibe.processes import CommandError, database_url, log_to_stderr, spare_the_collector
 from leadvibe.store.backup import BackupError
 from leadvibe.store.database import Database
 from leadvibe.store.embedded import EmbeddedError
@@ -327,6 +327,7 @@ def _with_database(
             await database.close()
 
     with database_url(Settings()) as url:
+        spare_the_collector()
         return asyncio.run(opened(url))
 
 
