@@ -12,8 +12,8 @@ Month = tuple[int, int]
 # Any number, the same for all: two sessions that make the same partition at once fail with 42P07.
 _LOCK = 7_205_759_404
 
-# Rescoring changes some events of nearly every page. With room for them they stay in their page, and none of the
-# five indexes is written to; what they were before makes room for the next ones.
+# Rescoring changes some events of nearly every page. With room for them five of six stay in their page, and
+# none of the five indexes is written to; what they were before makes room for the next ones.
 _ROOM = "WITH (fillfactor = 90)"
 
 
