@@ -73,6 +73,11 @@ def payload(
     }
 
 
+def tells(trigger: Mapping[str, Any]) -> bool:
+    """Whether the trigger names a destination."""
+    return any(trigger.get(each) for each in ("webhook_url", "emails", "slack_target_id", "teams_target_id"))
+
+
 def deliveries(payload: dict[str, Any], trigger: Mapping[str, Any], received_at: datetime) -> Iterator[NewDelivery]:
     """A message for each destination that the trigger names."""
 

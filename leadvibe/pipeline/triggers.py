@@ -113,16 +113,28 @@ class Firings:
         return await _record(connection, unit_id, decided, facts, levels, now) if decided else False
 
     async def _pasts(self, connection: AnyConnection, unit_id: str) -> dict[str, list[Seen]]:
-        """The pasts of leads one of whose events may complete something."""
-        closing, spans = self.config.triggers.closing, {}
+        """The pasts of leads one of whose events may complete something: there are enough events, whenever they
+        were."""
+        triggers, spans, closers = self.config.triggers, {}, {}
         for lead_id, followed in self.followed.items():
-            seen = [each.seen for each in followed.arrivals if each.seen is not None]
-            if any(each.seen and not each.silent and each.seen.name in closing for each in followed.arrivals):
-                spans[lead_id] = min(each.at for each in seen), max(each.at for each in seen)
+            names = {seen.name for seen, silent, _ in followed.arrivals if seen is not None and not silent}
+            if not names.isdisjoint(triggers.closing):
+                times = [seen.at for seen, _, _ in followed.arrivals if seen is not None]
+                spans[lead_id], closers[lead_id] = (min(times), max(times)), names
         if not spans:
             return {}
-        found = await trigger_state.load_past(connection, unit_id, self.config.triggers, spans, self.last_seq)
-        return {lead_id: found.get(lead_id, []) for lead_id in spans}
+        found = await trigger_state.load_past(connection, unit_id, triggers, spans, self.last_seq)
+        pasts: dict[str, list[Seen]] = {}
+        for lead_id, names in closers.items():
+            past, counts = found.get(lead_id, ()), dict[str, int]()
+            for seen, _, _ in self.followed[lead_id].arrivals:
+                if seen is not None:
+                    counts[seen.name] = counts.get(seen.name, 0) + 1
+            for events in past:
+                counts[events.name] = counts.get(events.name, 0) + len(events.seqs)
+            if any(True for name in names for _ in triggers.completed_by(name, counts)):
+                pasts[lead_id] = [seen for events in past for seen in events.seen()]
+        return pasts
 
     def _matches(self, pasts: Mapping[str, Sequence[Seen]]) -> Iterator[Possible]:
         """Sequences and patterns that the leads' events make true, whatever fired before."""
@@ -143,7 +155,7 @@ class Firings:
 
         def decide(each: Possible) -> bool:
             lead = facts.get(each.moment.lead_id)
-            return lead is not None and _decide(each, fired[each.pair], lead, level_name(levels, each.moment.after))
+            return lead is not None and _decide(each, fired[each.pair], lead, levels)
 
         crossings = (each for each in possible if isinstance(each.trigger, Milestone))
         yield from (each for each in crossings if decide(each))
@@ -166,20 +178,23 @@ def _possible(match: Match, followed: _Followed) -> Possible:
     return Possible(kind, match, followed.moments[match.event.seq])
 
 
-def _decide(each: Possible, fired: Fired, lead: LeadFacts, engagement_level: str | None) -> bool:
+def _decide(each: Possible, fired: Fired, lead: LeadFacts, levels: Sequence[Level]) -> bool:
     """Whether it fires, after what the trigger `fired` for the lead, which is brought up to date."""
     if each.kind == "milestone_exit":
         was_inside, fired.inside = fired.inside, False
         return was_inside
     gate = each.trigger.watcher.gate if isinstance(each.trigger, Match) else each.trigger.gate
     at = each.moment.row["occurred_at"]
-    known = {
-        "engagement_level": engagement_level,
-        "profile_level": lead.profile_level,
-        "account_level": lead.account_level,
-    }
-    if gate.rests(fired.last_at, at) or not gate.passes(known, lead.metadata):
+    if gate.rests(fired.last_at, at):
         return False
+    if gate.filters:
+        known = {
+            "engagement_level": level_name(levels, each.moment.after),
+            "profile_level": lead.profile_level,
+            "account_level": lead.account_level,
+        }
+        if not gate.passes(known, lead.metadata):
+            return False
     fired.last_at, fired.inside = at, each.kind == "milestone"
     if isinstance(each.trigger, Match):
         fired.used.update(each.trigger.seqs)
@@ -206,6 +221,8 @@ async def _record(
     for each, firing in zip(named, firings, strict=True):
         trigger, row = triggers[each.trigger_id], each.moment.row
         if firing["firing_id"] not in new or (each.kind == "milestone_exit" and not trigger["notify_exit"]):
+            continue
+        if not messages.tells(trigger):
             continue
         lead = facts[each.moment.lead_id]
         payload = messages.payload(unit_id, firing, trigger, lead, level_name(levels, firing["score"]), row, now)

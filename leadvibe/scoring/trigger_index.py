@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
-from leadvibe.scoring.triggers import History, Milestone, Pattern, Seen, SequenceOf
+from leadvibe.scoring.triggers import Milestone, Pattern, SequenceOf
 
 Watcher = SequenceOf | Pattern
 
@@ -27,16 +28,55 @@ class Thresholds:
 _NO_THRESHOLDS = Thresholds(())
 
 
+Counts = Mapping[str, int]
+
+# Of so many sets of names it is remembered which watchers they do for.
+_MOST_SETS = 1_000
+
+
+class _Among(NamedTuple):
+    """The watchers for which some names do: how many events of the closer's name each needs, in rising order, and
+    of which other names it needs more than one."""
+
+    needs: list[int]
+    watchers: list[tuple[Watcher, tuple[tuple[str, int], ...]]]
+
+
 class Closers:
-    """Sequences and patterns that an event of one name may complete, by how many such events they need."""
+    """Sequences and patterns that an event of one name may complete, by how many such events they need.
+
+    A lead has events of few names: those that need others are not even looked at.
+    """
 
     def __init__(self, name: str, watchers: Iterable[Watcher]) -> None:
+        self._name = name
         self._watchers = sorted(watchers, key=lambda each: each.needs[name])
-        self._needs = [each.needs[name] for each in self._watchers]
+        self._least = self._watchers[0].needs[name] if self._watchers else 0
+        self._others = frozenset(other for each in self._watchers for other in each.needs if other != name)
+        self._remembered: dict[frozenset[str], _Among] = {}
 
-    def with_events(self, count: int) -> Sequence[Watcher]:
-        """Those for which so many events of the name may do."""
-        return self._watchers[: bisect_right(self._needs, count)]
+    def with_events(self, counts: Counts) -> Iterator[Watcher]:
+        """Those for which so many events of the names may do."""
+        count = counts.get(self._name, 0)
+        if count < self._least:
+            return
+        needs, watchers = self._among(self._others.intersection(counts))
+        for watcher, others in watchers[: bisect_right(needs, count)]:
+            if all(counts[name] >= least for name, least in others):
+                yield watcher
+
+    def _among(self, names: frozenset[str]) -> _Among:
+        found = self._remembered.get(names)
+        if found is None:
+            if len(self._remembered) >= _MOST_SETS:
+                self._remembered.clear()
+            found = self._remembered[names] = _Among([], [])
+            for each in self._watchers:
+                if all(name in names for name in each.needs if name != self._name):
+                    others = ((name, least) for name, least in each.needs.items() if name != self._name and least > 1)
+                    found.needs.append(each.needs[self._name])
+                    found.watchers.append((each, tuple(others)))
+        return found
 
 
 _NO_CLOSERS = Closers("", ())
@@ -83,12 +123,10 @@ class Triggers:
         """Some of the sequences and patterns by themselves."""
         return Triggers(watchers=tuple(self._by_id[trigger_id] for trigger_id in sorted(trigger_ids)))
 
-    def completed_by(self, event: Seen, history: History) -> Iterator[Watcher]:
-        """The sequences and patterns that the event, which is in the history, may complete: there are enough
-        events of every name, whenever they were."""
-        for watcher in self.closing.get(event.name, _NO_CLOSERS).with_events(len(history[event.name])):
-            if all(len(history.get(name, ())) >= least for name, least in watcher.needs.items()):
-                yield watcher
+    def completed_by(self, name: str, counts: Counts) -> Iterator[Watcher]:
+        """The sequences and patterns that an event of this name may complete for a lead with so many events of each
+        name, itself among them, whenever they were. Every name that `counts` has has an event."""
+        return self.closing.get(name, _NO_CLOSERS).with_events(counts)
 
     def reached(self, name: str, before: int, after: int) -> Iterator[Milestone]:
         """The milestones that an event of this name takes the score over."""

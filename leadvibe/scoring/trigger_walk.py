@@ -40,7 +40,7 @@ def walk(
     """What each arrival makes true, behind the `past`. `used` says which events a trigger's earlier completions
     have consumed: it is asked anew for each arrival, so that whoever reads the matches may add to it."""
     history = Past()
-    for earlier in sorted(past):
+    for earlier in sorted(each for each in past if each.name in triggers.reach):
         history.events.setdefault(earlier.name, []).append(earlier)
     for event, silent, forgotten in arrivals:
         if forgotten:
@@ -50,7 +50,8 @@ def walk(
         history.take(event)
         if silent:
             continue
-        for watcher in triggers.completed_by(event, history.events):
+        counts = {name: len(events) for name, events in history.events.items() if events}
+        for watcher in triggers.completed_by(event.name, counts):
             match = _match(watcher, history, event, used)
             if match is not None:
                 yield match

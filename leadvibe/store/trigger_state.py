@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from leadvibe.scoring.event_names import normal_name
 from leadvibe.scoring.levels import level_name
@@ -28,15 +28,30 @@ async def types_named(connection: AnyConnection, unit_id: str, names: Collection
     return [row["name"] for row in rows if row["name"] != DECAY and normal_name(row["name"]) in names]
 
 
+class PastEvents(NamedTuple):
+    """Events of one type of a lead's past. `metadata` is read where triggers look at it."""
+
+    name: str
+    times: Sequence[datetime]
+    seqs: Sequence[int]
+    metadata: Sequence[Mapping[str, Any] | None] | None
+
+    def seen(self) -> Iterator[Seen]:
+        for place, (at, seq) in enumerate(zip(self.times, self.seqs, strict=True)):
+            yield Seen(at, seq, self.name, (self.metadata[place] if self.metadata else None) or {})
+
+
 async def load_past(
     connection: AnyConnection,
     unit_id: str,
     triggers: Triggers,
     spans: Mapping[str, tuple[datetime, datetime]],
     up_to_seq: int,
-) -> dict[str, list[Seen]]:
+) -> dict[str, list[PastEvents]]:
     """The counted events, up to `up_to_seq`, that matter to sequences and patterns: lead → events, inside the
     span of its own and as far before it as triggers reach, at most the newest 1,000.
+
+    They come as arrays, since for most leads no more is asked than how many there are.
 
     Position and type stand in expressions, so that no index but that of leads fits: statistics that are a minute old
     make another one look as good, which is then read through for each lead.
@@ -46,14 +61,19 @@ async def load_past(
     longest = max(reaches) if len(reaches) == len(triggers.reach) else None
     rows = await connection.fetch(
         f"""
-        SELECT t.lead_id, e.occurred_at, e.seq, e.event_type, e.metadata
+        SELECT t.lead_id, e.event_type, e.times, e.seqs, e.metadata
         FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS t (lead_id, since, upto)
         CROSS JOIN LATERAL (
-            SELECT occurred_at, seq, event_type, CASE WHEN event_type = ANY($7::text[]) THEN metadata END AS metadata
-            FROM engagement_events
-            WHERE unit_id = $1 AND lead_id = t.lead_id AND occurred_at >= t.since AND occurred_at <= t.upto
-              AND seq + 0 <= $5 AND (event_type || '') = ANY($6::text[]) AND NOT observed AND suppression_reason IS NULL
-            ORDER BY occurred_at DESC, seq DESC LIMIT {_MOST_EVENTS}
+            SELECT event_type, array_agg(occurred_at) AS times, array_agg(seq) AS seqs,
+                   jsonb_agg(metadata) FILTER (WHERE event_type = ANY($7::text[])) AS metadata
+            FROM (
+                SELECT occurred_at, seq, event_type, metadata FROM engagement_events
+                WHERE unit_id = $1 AND lead_id = t.lead_id AND occurred_at >= t.since AND occurred_at <= t.upto
+                  AND seq + 0 <= $5 AND (event_type || '') = ANY($6::text[])
+                  AND NOT observed AND suppression_reason IS NULL
+                ORDER BY occurred_at DESC, seq DESC LIMIT {_MOST_EVENTS}
+            ) newest
+            GROUP BY event_type
         ) e
         """,  # noqa: S608  (a constant)
         unit_id,
@@ -64,9 +84,9 @@ async def load_past(
         types,
         [each for each in types if normal_name(each) in triggers.filtered],
     )
-    past: dict[str, list[Seen]] = {}
-    for lead_id, at, seq, event_type, metadata in rows:
-        past.setdefault(lead_id, []).append(Seen(at, seq, normal_name(event_type), metadata or {}))
+    past: dict[str, list[PastEvents]] = {}
+    for lead_id, event_type, times, seqs, metadata in rows:
+        past.setdefault(lead_id, []).append(PastEvents(normal_name(event_type), times, seqs, metadata))
     return past
 
 
