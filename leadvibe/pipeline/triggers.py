@@ -6,7 +6,7 @@ the leads is then read for those leads alone, all at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -17,6 +17,7 @@ from leadvibe.pipeline.messages import EventRow
 from leadvibe.scoring.event_names import normal_name
 from leadvibe.scoring.levels import level_name
 from leadvibe.scoring.model import DECAY, Event, LeadState, Level, Outcome, UnitConfig
+from leadvibe.scoring.trigger_index import Some, Watcher
 from leadvibe.scoring.trigger_walk import Arrival, Match, walk
 from leadvibe.scoring.triggers import Milestone, Seen
 from leadvibe.store import outbox, trigger_state
@@ -65,6 +66,14 @@ class _Followed:
     moments: dict[int, Moment] = field(default_factory=dict)
 
 
+class _Suspect(NamedTuple):
+    """The sequences and patterns (also by id) for which a lead has enough events, and its past events of theirs."""
+
+    watchers: Mapping[str, Watcher]
+    some: Some
+    past: Sequence[Seen]
+
+
 @dataclass(slots=True)
 class Firings:
     """Watches the events of a batch, the first of which has the number `last_seq` + 1."""
@@ -102,19 +111,18 @@ class Firings:
     async def save(self, connection: AnyConnection, unit_id: str, now: datetime) -> bool:
         """Writes the batch's firings with their messages; whether there are messages. The batch's events, leads
         and aliases are written."""
-        pasts = await self._pasts(connection, unit_id)
-        possible = [*self.crossings, *self._matches(pasts)]
+        suspects = await self._suspects(connection, unit_id)
+        possible = [*self.crossings, *self._matches(suspects)]
         if not possible:
             return False
         fired = await trigger_state.load_fired(connection, unit_id, {each.pair for each in possible})
         facts = await trigger_state.load_facts(connection, unit_id, {each.moment.lead_id for each in possible})
         levels = await trigger_state.load_levels(connection, unit_id, "engagement", "stage_id")
-        decided = sorted(self._decided(possible, pasts, fired, facts, levels), key=lambda each: each.moment.seq)
+        decided = sorted(self._decided(possible, suspects, fired, facts, levels), key=lambda each: each.moment.seq)
         return await _record(connection, unit_id, decided, facts, levels, now) if decided else False
 
-    async def _pasts(self, connection: AnyConnection, unit_id: str) -> dict[str, list[Seen]]:
-        """The pasts of leads one of whose events may complete something: there are enough events, whenever they
-        were."""
+    async def _suspects(self, connection: AnyConnection, unit_id: str) -> dict[str, _Suspect]:
+        """The leads one of whose events may complete something: there are enough events, whenever they were."""
         triggers, spans, closers = self.config.triggers, {}, {}
         for lead_id, followed in self.followed.items():
             names = {seen.name for seen, silent, _ in followed.arrivals if seen is not None and not silent}
@@ -124,7 +132,7 @@ class Firings:
         if not spans:
             return {}
         found = await trigger_state.load_past(connection, unit_id, triggers, spans, self.last_seq)
-        pasts: dict[str, list[Seen]] = {}
+        suspects: dict[str, _Suspect] = {}
         for lead_id, names in closers.items():
             past, counts = found.get(lead_id, ()), dict[str, int]()
             for seen, _, _ in self.followed[lead_id].arrivals:
@@ -132,21 +140,24 @@ class Firings:
                     counts[seen.name] = counts.get(seen.name, 0) + 1
             for events in past:
                 counts[events.name] = counts.get(events.name, 0) + len(events.seqs)
-            if any(True for name in names for _ in triggers.completed_by(name, counts)):
-                pasts[lead_id] = [seen for events in past for seen in events.seen()]
-        return pasts
+            watchers = {each.trigger_id: each for name in names for each in triggers.completed_by(name, counts)}
+            if watchers:
+                some = Some(watchers.values())
+                seen_before = [seen for events in past if events.name in some.reach for seen in events.seen()]
+                suspects[lead_id] = _Suspect(watchers, some, seen_before)
+        return suspects
 
-    def _matches(self, pasts: Mapping[str, Sequence[Seen]]) -> Iterator[Possible]:
+    def _matches(self, suspects: Mapping[str, _Suspect]) -> Iterator[Possible]:
         """Sequences and patterns that the leads' events make true, whatever fired before."""
-        for lead_id, past in pasts.items():
+        for lead_id, suspect in suspects.items():
             followed = self.followed[lead_id]
-            for match in walk(self.config.triggers, past, followed.arrivals):
+            for match in walk(suspect.some, suspect.past, followed.arrivals):
                 yield _possible(match, followed)
 
     def _decided(
         self,
         possible: Sequence[Possible],
-        pasts: Mapping[str, Sequence[Seen]],
+        suspects: Mapping[str, _Suspect],
         fired: dict[tuple[str, str], Fired],
         facts: Mapping[str, LeadFacts],
         levels: Sequence[Level],
@@ -157,20 +168,27 @@ class Firings:
             lead = facts.get(each.moment.lead_id)
             return lead is not None and _decide(each, fired[each.pair], lead, levels)
 
-        crossings = (each for each in possible if isinstance(each.trigger, Milestone))
-        yield from (each for each in crossings if decide(each))
-        matched: dict[str, set[str]] = {}
+        matched: dict[str, list[Possible]] = {}
         for each in possible:
-            if isinstance(each.trigger, Match):
-                matched.setdefault(each.moment.lead_id, set()).add(each.trigger_id)
-        for lead_id, trigger_ids in matched.items():
-            # Once more: what a firing consumed is gone for the next.
-            some = self.config.triggers.only(trigger_ids)
-            followed = self.followed[lead_id]
-            used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
-            for match in walk(some, pasts[lead_id], followed.arrivals, used.__getitem__):
-                if decide(each := _possible(match, followed)):
+            if isinstance(each.trigger, Milestone):
+                if decide(each):
                     yield each
+            elif not each.trigger.watcher.gate.forbids(fired[each.pair].last_at):
+                matched.setdefault(each.moment.lead_id, []).append(each)
+        for lead_id, matches in matched.items():
+            found: Iterable[Possible] = matches
+            if any(each.kind == "sequence" for each in matches):
+                found = self._unused(lead_id, {each.trigger_id for each in matches}, suspects[lead_id], fired)
+            yield from (each for each in found if decide(each))
+
+    def _unused(
+        self, lead_id: str, trigger_ids: set[str], suspect: _Suspect, fired: Mapping[tuple[str, str], Fired]
+    ) -> Iterator[Possible]:
+        """The matches once more: what a firing of a sequence consumed is gone for the next."""
+        some, followed = Some(suspect.watchers[each] for each in trigger_ids), self.followed[lead_id]
+        used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
+        for match in walk(some, suspect.past, followed.arrivals, used.__getitem__):
+            yield _possible(match, followed)
 
 
 def _possible(match: Match, followed: _Followed) -> Possible:

@@ -50,9 +50,9 @@ class Closers:
 
     def __init__(self, name: str, watchers: Iterable[Watcher]) -> None:
         self._name = name
-        self._watchers = sorted(watchers, key=lambda each: each.needs[name])
-        self._least = self._watchers[0].needs[name] if self._watchers else 0
-        self._others = frozenset(other for each in self._watchers for other in each.needs if other != name)
+        self.all: Sequence[Watcher] = sorted(watchers, key=lambda each: each.needs[name])
+        self._least = self.all[0].needs[name] if self.all else 0
+        self._others = frozenset(other for each in self.all for other in each.needs if other != name)
         self._remembered: dict[frozenset[str], _Among] = {}
 
     def with_events(self, counts: Counts) -> Iterator[Watcher]:
@@ -71,7 +71,7 @@ class Closers:
             if len(self._remembered) >= _MOST_SETS:
                 self._remembered.clear()
             found = self._remembered[names] = _Among([], [])
-            for each in self._watchers:
+            for each in self.all:
                 if all(name in names for name in each.needs if name != self._name):
                     others = ((name, least) for name, least in each.needs.items() if name != self._name and least > 1)
                     found.needs.append(each.needs[self._name])
@@ -80,6 +80,24 @@ class Closers:
 
 
 _NO_CLOSERS = Closers("", ())
+
+
+class Some:
+    """Some sequences and patterns by themselves, as the events of one lead pass them. Made quickly."""
+
+    def __init__(self, watchers: Iterable[Watcher]) -> None:
+        self.reach: set[str] = set()
+        self._closing: dict[str, list[Watcher]] = {}
+        for each in sorted(watchers, key=lambda each: each.trigger_id):
+            self.reach.update(each.names)
+            for name in each.closers:
+                self._closing.setdefault(name, []).append(each)
+        for name, those in self._closing.items():
+            if len(those) > 1:
+                those.sort(key=lambda each: each.needs[name])
+
+    def closed_by(self, name: str) -> Sequence[Watcher]:
+        return self._closing.get(name, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +112,6 @@ class Triggers:
     filtered: frozenset[str] = field(init=False, compare=False)
     _reaching: dict[str | None, Thresholds] = field(init=False, compare=False)
     _all: Thresholds = field(init=False, compare=False)
-    _by_id: dict[str, Watcher] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         closing: dict[str, list[Watcher]] = {}
@@ -112,16 +129,15 @@ class Triggers:
             "filtered": frozenset(step.name for each in self.watchers for step in each.parts if step.filters),
             "_reaching": reaching,
             "_all": Thresholds(self.milestones),
-            "_by_id": {each.trigger_id: each for each in self.watchers},
         }.items():
             object.__setattr__(self, name, value)
 
     def __bool__(self) -> bool:
         return bool(self.milestones or self.watchers)
 
-    def only(self, trigger_ids: Iterable[str]) -> Triggers:
-        """Some of the sequences and patterns by themselves."""
-        return Triggers(watchers=tuple(self._by_id[trigger_id] for trigger_id in sorted(trigger_ids)))
+    def closed_by(self, name: str) -> Sequence[Watcher]:
+        """The sequences and patterns that an event of this name may complete."""
+        return self.closing.get(name, _NO_CLOSERS).all
 
     def completed_by(self, name: str, counts: Counts) -> Iterator[Watcher]:
         """The sequences and patterns that an event of this name may complete for a lead with so many events of each

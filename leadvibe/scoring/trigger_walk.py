@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from leadvibe.scoring.trigger_index import Triggers, Watcher
+from leadvibe.scoring.trigger_index import Some, Triggers, Watcher
 from leadvibe.scoring.triggers import Past, Seen, SequenceOf, completion, pattern_counts
 
 
@@ -35,23 +35,22 @@ def _nothing(trigger_id: str) -> Collection[int]:
 
 
 def walk(
-    triggers: Triggers, past: Iterable[Seen], arrivals: Iterable[Arrival], used: Used = _nothing
+    triggers: Triggers | Some, past: Iterable[Seen], arrivals: Iterable[Arrival], used: Used = _nothing
 ) -> Iterator[Match]:
     """What each arrival makes true, behind the `past`. `used` says which events a trigger's earlier completions
     have consumed: it is asked anew for each arrival, so that whoever reads the matches may add to it."""
-    history = Past()
-    for earlier in sorted(each for each in past if each.name in triggers.reach):
+    history, names = Past(), triggers.reach
+    for earlier in sorted(past):
         history.events.setdefault(earlier.name, []).append(earlier)
     for event, silent, forgotten in arrivals:
         if forgotten:
             history.forget(forgotten)
-        if event is None or event.name not in triggers.reach:
+        if event is None or event.name not in names:
             continue
         history.take(event)
         if silent:
             continue
-        counts = {name: len(events) for name, events in history.events.items() if events}
-        for watcher in triggers.completed_by(event.name, counts):
+        for watcher in triggers.closed_by(event.name):
             match = _match(watcher, history, event, used)
             if match is not None:
                 yield match

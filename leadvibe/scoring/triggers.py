@@ -69,6 +69,10 @@ class Gate:
     def filters(self) -> bool:
         return bool(self.profile or self.attributes)
 
+    def forbids(self, last: datetime | None) -> bool:
+        """Whether a firing at `last` forbids one at any time."""
+        return self.once and last is not None
+
     def rests(self, last: datetime | None, at: datetime) -> bool:
         """Whether a firing at `last` forbids one at `at` (event times)."""
         if last is None or self.once:
@@ -215,8 +219,19 @@ def _unordered(sequence: SequenceOf, history: History, event: Seen, used: Collec
 def _within(history: History, name: str, event: Seen, window: timedelta | None) -> Sequence[Seen]:
     """The events of a name in (t − window, t], up to the event."""
     events = history.get(name, ())
-    end = bisect_left(events, (event.at, event.seq + 1))
-    return events[0 if window is None else bisect_left(events, (event.at - window, _BEHIND_ALL)) : end]
+    start, end = _bounds(events, event, window)
+    return events[start:end]
+
+
+def _bounds(events: Sequence[Seen], event: Seen, window: timedelta | None) -> tuple[int, int]:
+    """Where those in (t − window, t] are, up to the event."""
+    at, last = event.at, len(events)
+    # Most often the event is the newest one, and all others are within the window.
+    if last and (events[-1].at, events[-1].seq) > (at, event.seq):
+        last = bisect_left(events, (at, event.seq + 1))
+    if window is None or not last or events[0].at > (since := at - window):
+        return 0, last
+    return bisect_left(events, (since, _BEHIND_ALL), 0, last), last
 
 
 def _assigned(steps: Sequence[Step], events: Sequence[Seen], must: Seen | None) -> list[Seen] | None:
@@ -263,8 +278,13 @@ def pattern_counts(pattern: Pattern, history: History, event: Seen) -> dict[str,
     counts = _counts(pattern, history, event)
     if counts is None:
         return None
-    before = (_within(history, name, event, pattern.window) for name in pattern.names)
-    last = max((each for events in before for each in events[-2:] if each.seq != event.seq), default=None)
+    last: Seen | None = None
+    for name in pattern.names:
+        events = history.get(name, ())
+        start, end = _bounds(events, event, pattern.window)
+        for each in events[max(start, end - 2) : end]:
+            if each.seq != event.seq and (last is None or last < each):
+                last = each
     if last is not None and _counts(pattern, history, last) is not None:
         return None
     return counts
@@ -274,8 +294,9 @@ def _counts(pattern: Pattern, history: History, event: Seen) -> dict[str, int] |
     """The numbers of events up to this one; None when a condition is not met."""
     counts: dict[str, int] = {}
     for step, least in pattern.conditions:
-        events = _within(history, step.name, event, pattern.window)
-        count = sum(map(step.takes, events)) if step.filters else len(events)
+        events = history.get(step.name, ())
+        start, end = _bounds(events, event, pattern.window)
+        count = sum(map(step.takes, events[start:end])) if step.filters else end - start
         if count < least:
             return None
         counts[step.name] = max(count, counts.get(step.name, 0))
