@@ -19,11 +19,11 @@ from leadvibe.scoring.levels import level_name
 from leadvibe.scoring.model import DECAY, Event, LeadState, Level, Outcome, UnitConfig
 from leadvibe.scoring.trigger_index import Some, Watcher
 from leadvibe.scoring.trigger_walk import Arrival, Match, walk
-from leadvibe.scoring.triggers import Milestone, Seen
+from leadvibe.scoring.triggers import Milestone, Pattern, Seen
 from leadvibe.store import outbox, trigger_state
 from leadvibe.store.outbox import NewDelivery
 from leadvibe.store.queue import AnyConnection
-from leadvibe.store.trigger_state import Fired, LeadFacts
+from leadvibe.store.trigger_state import Fired, LeadFacts, PastEvents
 from leadvibe.store.trigger_tables import FiringKind
 
 _PREFIXES: dict[FiringKind, str] = {
@@ -97,11 +97,14 @@ class Firings:
         after = state.scores.get(primary, 0)
         moment = Moment(lead_id, event.seq, row, after if change is None else change.before, after)
         if not silent and moment.before != after:
-            if counts:
-                reached = triggers.reached(name, moment.before, after)
-                self.crossings += [Possible("milestone", each, moment) for each in reached]
-            left = triggers.left(moment.before, after)
-            self.crossings += [Possible("milestone_exit", each, moment) for each in left]
+            if after < moment.before:
+                self.crossings += [
+                    Possible("milestone_exit", each, moment) for each in triggers.left(moment.before, after)
+                ]
+            elif counts:
+                self.crossings += [
+                    Possible("milestone", each, moment) for each in triggers.reached(name, moment.before, after)
+                ]
         if triggers.reach and (follows or outcome.taken_back):
             seen = Seen(event.at, event.seq, name, row["metadata"]) if follows else None
             followed = self.followed.setdefault(lead_id, _Followed())
@@ -132,20 +135,34 @@ class Firings:
         if not spans:
             return {}
         found = await trigger_state.load_past(connection, unit_id, triggers, spans, self.last_seq)
-        suspects: dict[str, _Suspect] = {}
+        suspects = {}
         for lead_id, names in closers.items():
-            past, counts = found.get(lead_id, ()), dict[str, int]()
-            for seen, _, _ in self.followed[lead_id].arrivals:
-                if seen is not None:
-                    counts[seen.name] = counts.get(seen.name, 0) + 1
-            for events in past:
-                counts[events.name] = counts.get(events.name, 0) + len(events.seqs)
-            watchers = {each.trigger_id: each for name in names for each in triggers.completed_by(name, counts)}
-            if watchers:
-                some = Some(watchers.values())
-                seen_before = [seen for events in past if events.name in some.reach for seen in events.seen()]
-                suspects[lead_id] = _Suspect(watchers, some, seen_before)
+            if suspect := self._suspect(self.followed[lead_id], found.get(lead_id, ()), names, *spans[lead_id]):
+                suspects[lead_id] = suspect
         return suspects
+
+    def _suspect(
+        self, followed: _Followed, past: Sequence[PastEvents], names: Iterable[str], first: datetime, last: datetime
+    ) -> _Suspect | None:
+        """A lead whose events from `first` to `last` have something to complete, if those of these `names` may."""
+        times: dict[str, list[datetime]] = {}
+        for events in past:
+            times[events.name] = sorted([*times.get(events.name, ()), *events.times])
+        counts = {name: len(of) for name, of in times.items()}
+        for seen, _, _ in followed.arrivals:
+            if seen is not None:
+                counts[seen.name] = counts.get(seen.name, 0) + 1
+        possible = {each.trigger_id: each for name in names for each in self.config.triggers.completed_by(name, counts)}
+        if not any(forgotten for _, _, forgotten in followed.arrivals):
+            possible = {
+                trigger_id: each
+                for trigger_id, each in possible.items()
+                if not (isinstance(each, Pattern) and each.goes_on(times, first, last))
+            }
+        if not possible:
+            return None
+        some = Some(possible.values())
+        return _Suspect(possible, some, [seen for each in past if each.name in some.reach for seen in each.seen()])
 
     def _matches(self, suspects: Mapping[str, _Suspect]) -> Iterator[Possible]:
         """Sequences and patterns that the leads' events make true, whatever fired before."""

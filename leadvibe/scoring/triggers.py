@@ -5,7 +5,7 @@ Pure functions over a lead's past. Event types are compared by their normal name
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -161,6 +161,18 @@ class Pattern:
     @property
     def closers(self) -> Collection[str]:
         return self.names
+
+    def goes_on(self, past: Mapping[str, Sequence[datetime]], first: datetime, last: datetime) -> bool:
+        """Whether no event from `first` to `last` can begin a burst behind the `past` (name → times in order): one
+        goes on through all of them."""
+        if any(step.filters for step, _ in self.conditions):
+            return False
+        for step, least in self.conditions:
+            times = past.get(step.name, ())
+            start = 0 if self.window is None else bisect_right(times, last - self.window)
+            if bisect_right(times, first) - start < least:
+                return False
+        return True
 
 
 Direction = Literal["reached", "left"]

@@ -103,7 +103,11 @@ class Fired:
 async def load_fired(
     connection: AnyConnection, unit_id: str, pairs: Collection[LeadAndTrigger]
 ) -> dict[LeadAndTrigger, Fired]:
-    """The firings of each pair, those of leads that were merged into it included: they are the same person."""
+    """The firings of each pair, those of leads that were merged into it included: they are the same person.
+
+    The pairs are compared so that no index but that of leads and triggers fits: by statistics that are a minute old
+    that of triggers looks as good, and all firings of a trigger are then read for each lead.
+    """
     leads = sorted({lead_id for lead_id, _ in pairs})
     merged: dict[str, list[str]] = {}
     for row in await connection.fetch(
@@ -116,7 +120,8 @@ async def load_fired(
         SELECT p.lead_id, p.trigger_id, f.kind, f.occurred_at, f.seqs
         FROM unnest($2::text[], $3::text[], $4::text[]) AS p (lead_id, own_id, trigger_id) CROSS JOIN LATERAL (
             SELECT kind, occurred_at, seq, matched -> 'seqs' AS seqs FROM trigger_firings
-            WHERE unit_id = $1 AND lead_id = p.own_id AND trigger_id = p.trigger_id
+            WHERE unit_id = $1 AND (lead_id, trigger_id) >= (p.own_id, p.trigger_id)
+              AND (lead_id, trigger_id) <= (p.own_id, p.trigger_id)
             ORDER BY seq + 0 DESC LIMIT {_MOST_FIRINGS}  -- an index by seq would be read far beyond the lead
         ) f
         ORDER BY f.seq
