@@ -67,11 +67,14 @@ class _Followed:
 
 
 class _Suspect(NamedTuple):
-    """The sequences and patterns (also by id) for which a lead has enough events, and its past events of theirs."""
+    """A lead that has enough events for these sequences and patterns (by id), and its past."""
 
-    watchers: Mapping[str, Watcher]
-    some: Some
-    past: Sequence[Seen]
+    watchers: dict[str, Watcher]
+    past: Sequence[PastEvents]
+
+    def seen(self, some: Some) -> list[Seen]:
+        """The past events that matter to some of the sequences and patterns."""
+        return [seen for events in self.past if events.name in some.reach for seen in events.seen()]
 
 
 @dataclass(slots=True)
@@ -115,10 +118,18 @@ class Firings:
         """Writes the batch's firings with their messages; whether there are messages. The batch's events, leads
         and aliases are written."""
         suspects = await self._suspects(connection, unit_id)
+        pairs = {each.pair for each in self.crossings}
+        pairs.update((lead_id, trigger_id) for lead_id, suspect in suspects.items() for trigger_id in suspect.watchers)
+        if not pairs:
+            return False
+        fired = await trigger_state.load_fired(connection, unit_id, pairs)
+        for lead_id, suspect in suspects.items():
+            for trigger_id, each in [*suspect.watchers.items()]:
+                if each.gate.forbids(fired[lead_id, trigger_id].last_at):
+                    del suspect.watchers[trigger_id]
         possible = [*self.crossings, *self._matches(suspects)]
         if not possible:
             return False
-        fired = await trigger_state.load_fired(connection, unit_id, {each.pair for each in possible})
         facts = await trigger_state.load_facts(connection, unit_id, {each.moment.lead_id for each in possible})
         levels = await trigger_state.load_levels(connection, unit_id, "engagement", "stage_id")
         decided = sorted(self._decided(possible, suspects, fired, facts, levels), key=lambda each: each.moment.seq)
@@ -159,17 +170,15 @@ class Firings:
                 for trigger_id, each in possible.items()
                 if not (isinstance(each, Pattern) and each.goes_on(times, first, last))
             }
-        if not possible:
-            return None
-        some = Some(possible.values())
-        return _Suspect(possible, some, [seen for each in past if each.name in some.reach for seen in each.seen()])
+        return _Suspect(possible, past) if possible else None
 
     def _matches(self, suspects: Mapping[str, _Suspect]) -> Iterator[Possible]:
         """Sequences and patterns that the leads' events make true, whatever fired before."""
         for lead_id, suspect in suspects.items():
-            followed = self.followed[lead_id]
-            for match in walk(suspect.some, suspect.past, followed.arrivals):
-                yield _possible(match, followed)
+            if suspect.watchers:
+                followed, some = self.followed[lead_id], Some(suspect.watchers.values())
+                for match in walk(some, suspect.seen(some), followed.arrivals):
+                    yield _possible(match, followed)
 
     def _decided(
         self,
@@ -190,7 +199,7 @@ class Firings:
             if isinstance(each.trigger, Milestone):
                 if decide(each):
                     yield each
-            elif not each.trigger.watcher.gate.forbids(fired[each.pair].last_at):
+            else:
                 matched.setdefault(each.moment.lead_id, []).append(each)
         for lead_id, matches in matched.items():
             found: Iterable[Possible] = matches
@@ -204,7 +213,7 @@ class Firings:
         """The matches once more: what a firing of a sequence consumed is gone for the next."""
         some, followed = Some(suspect.watchers[each] for each in trigger_ids), self.followed[lead_id]
         used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
-        for match in walk(some, suspect.past, followed.arrivals, used.__getitem__):
+        for match in walk(some, suspect.seen(some), followed.arrivals, used.__getitem__):
             yield _possible(match, followed)
 
 
