@@ -3,15 +3,15 @@ leads of these events."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from leadvibe.scoring.model import UnitConfig
-from leadvibe.scoring.segments import SegmentPlan
+from leadvibe.scoring.segments import Condition, SegmentPlan
 from leadvibe.store import segment_members, segment_work
 from leadvibe.store.queue import AnyConnection
-from leadvibe.store.segment_members import Change, Fact
+from leadvibe.store.segment_members import Change
 
 if TYPE_CHECKING:
     from leadvibe.pipeline.batch import Aftermath, People
@@ -30,14 +30,26 @@ class SegmentWatch:
     def __init__(self, plan: SegmentPlan, config: UnitConfig, people: People) -> None:
         self._plan, self._primary = plan, config.primary_ruleset_id
         self._before = {lead_id: self._score(lead.state.scores) for lead_id, lead in people.leads.items()}
-        self._facts: set[Fact] = set()
+        self._met: dict[tuple[str | None, ...], tuple[str, ...]] = {}
+        self._seen: set[tuple[str, tuple[str, ...]]] = set()
 
     def see(self, lead_id: str, event_type: str, metadata: Mapping[str, Any]) -> None:
         """Takes in an event that is not suppressed."""
-        for rule in self._plan.heard(event_type):
-            fact = lead_id, rule.rule_id
-            if fact not in self._facts and rule.happens(metadata):
-                self._facts.add(fact)
+        rules = self._plan.heard(event_type)
+        if rules and (met := self._rules_met(event_type, metadata, rules)):
+            self._seen.add((lead_id, met))
+
+    def _rules_met(self, event_type: str, metadata: Mapping[str, Any], rules: Sequence[Condition]) -> tuple[str, ...]:
+        """Remembered for the next event that says the same, since the events of a batch are much alike. Texts
+        alone: 1 and true are equal and do not read the same."""
+        said = [metadata.get(name) for name in self._plan.fields_heard(event_type)]
+        key = (event_type, *said) if all(each is None or type(each) is str for each in said) else None
+        met = self._met.get(key) if key else None
+        if met is None:
+            met = tuple(rule.rule_id for rule in rules if rule.happens(metadata))
+            if key:
+                self._met[key] = met
+        return met
 
     async def save(
         self, connection: AnyConnection, unit_id: str, people: People, aftermath: Aftermath, now: datetime
@@ -71,8 +83,9 @@ class SegmentWatch:
         def suspect(lead_id: str, segment_ids: Iterable[str]) -> None:
             suspects[lead_id] = suspects.get(lead_id, frozenset()).union(segment_ids)
 
-        if self._facts:
-            for lead_id, rule_id in await segment_members.new_facts(connection, unit_id, self._facts):
+        if self._seen:
+            facts = {(lead_id, rule_id) for lead_id, met in self._seen for rule_id in met}
+            for lead_id, rule_id in await segment_members.new_facts(connection, unit_id, facts):
                 suspect(lead_id, (self._plan.of_rule[rule_id],))
         if on_level := self._plan.by_kind.get("engagement_level"):
             for lead_id, score in after.items():

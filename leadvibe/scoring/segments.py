@@ -141,6 +141,14 @@ class SegmentPlan:
         return {}
 
     @cached_property
+    def _fields_heard(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {}
+
+    @cached_property
     def _blank(self) -> dict[str | None, frozenset[str]]:
         return {}
 
@@ -154,6 +162,14 @@ class SegmentPlan:
             name = normal_name(event_type)
             found = tuple(each for each in self.on_events if each.event_type in (None, name))
             self._heard[event_type] = found
+        return found
+
+    def fields_heard(self, event_type: str) -> tuple[str, ...]:
+        """What these rules look at."""
+        found = self._fields_heard.get(event_type)
+        if found is None:
+            found = tuple(dict.fromkeys(each.field for each in self.heard(event_type)))
+            self._fields_heard[event_type] = found
         return found
 
     def level(self, kind: LevelKind, score: int | None) -> str | None:
@@ -182,6 +198,12 @@ class SegmentPlan:
 
     def digest(self, segment_id: str) -> str:
         """Differs when the segment is defined differently."""
+        found = self._digests.get(segment_id)
+        if found is None:  # each batch asks for all of them
+            found = self._digests[segment_id] = self._digest(segment_id)
+        return found
+
+    def _digest(self, segment_id: str) -> str:
         segment, _ = self._named[segment_id]
         kinds = {each.kind for each in segment.conditions}
         read = [
