@@ -106,7 +106,8 @@ async def load_fired(
     """The firings of each pair, those of leads that were merged into it included: they are the same person.
 
     The pairs are compared so that no index but that of leads and triggers fits: by statistics that are a minute old
-    that of triggers looks as good, and all firings of a trigger are then read for each lead.
+    that of triggers looks as good, and all firings of a trigger are then read for each lead. The unit is hidden from
+    the planner, which takes one that the statistics have not met to have no firings: then any index looks as good.
     """
     leads = sorted({lead_id for lead_id, _ in pairs})
     merged: dict[str, list[str]] = {}
@@ -120,7 +121,7 @@ async def load_fired(
         SELECT p.lead_id, p.trigger_id, f.kind, f.occurred_at, f.seqs
         FROM unnest($2::text[], $3::text[], $4::text[]) AS p (lead_id, own_id, trigger_id) CROSS JOIN LATERAL (
             SELECT kind, occurred_at, seq, matched -> 'seqs' AS seqs FROM trigger_firings
-            WHERE unit_id = $1 AND (lead_id, trigger_id) >= (p.own_id, p.trigger_id)
+            WHERE unit_id = (SELECT $1) AND (lead_id, trigger_id) >= (p.own_id, p.trigger_id)
               AND (lead_id, trigger_id) <= (p.own_id, p.trigger_id)
             ORDER BY seq + 0 DESC LIMIT {_MOST_FIRINGS}  -- an index by seq would be read far beyond the lead
         ) f
