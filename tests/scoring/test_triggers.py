@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
 
@@ -111,3 +113,20 @@ def test_the_index_finds_every_milestone_that_is_crossed(of: list[tuple[str | No
 )
 def test_event_types_are_compared_by_their_normal_names(typed: str, name: str) -> None:
     assert normal_name(typed) == name
+
+
+@settings(deadline=None)
+@given(st.lists(sequences | patterns, min_size=1, max_size=4), arrivals, st.integers(0, 8))
+def test_what_is_left_out_before_a_past_is_walked_matches_nothing(
+    watchers: list[SequenceOf | Pattern], events: list[Seen], past: int
+) -> None:
+    triggers = Triggers(watchers=tuple(replace(each, trigger_id=f"w{n}") for n, each in enumerate(watchers)))
+    before, arrived = events[:past], events[past:]
+    matches = list(walk(triggers, before, map(Arrival, arrived)))
+    counts = Counter(each.name for each in events)
+    possible = [each for name in {event.name for event in arrived} for each in triggers.completed_by(name, counts)]
+    assert all(match.watcher in possible for match in matches)
+    times = {name: sorted(each.at for each in before if each.name == name) for name in counts}
+    for match in matches:
+        first, last = min(each.at for each in arrived), max(each.at for each in arrived)
+        assert not (isinstance(match.watcher, Pattern) and match.watcher.goes_on(times, first, last))
