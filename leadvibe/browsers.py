@@ -88,7 +88,7 @@ class ForeignPages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         changes = scope["type"] == "websocket" or (scope["type"] == "http" and scope["method"] not in _SAFE)
-        if not changes or self._any or _is_program(scope) or self._welcome(Headers(scope=scope)):
+        if not changes or self._any or self._welcome(scope):
             return await self.app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -96,19 +96,17 @@ class ForeignPages:
             scope, receive, send
         )
 
-    def _welcome(self, headers: Headers) -> bool:
-        """Browsers cannot be made to lie in these headers."""
+    def _welcome(self, scope: Scope) -> bool:
+        """Programs send neither header; browsers cannot be made to lie in them."""
+        if _OF_BROWSERS.isdisjoint(dict(scope["headers"])):
+            return True
+        headers = Headers(scope=scope)
         origin = headers.get("origin")
         if origin in self._trusted:
             return True
         if (site := headers.get("sec-fetch-site")) is not None:
             return site in ("same-origin", "none")
-        return origin is None or urlsplit(origin).netloc == headers.get("host")
-
-
-def _is_program(scope: Scope) -> bool:
-    """Whether no browser sends this: it would say where the page is from."""
-    return _OF_BROWSERS.isdisjoint(dict(scope["headers"]))
+        return urlsplit(headers["origin"]).netloc == headers.get("host")
 
 
 class HtmlHeaders:
