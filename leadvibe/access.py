@@ -63,11 +63,9 @@ class Access:
 
 
 def _request_id(scope: Scope) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id":
-            if _WELL_FORMED.fullmatch(value):
-                return bytes(value)
-            break
+    given = requests.headers_of(scope).get(b"x-request-id")
+    if given is not None and _WELL_FORMED.fullmatch(given):
+        return given
     # Not new_id(): it need not sort, and is made for every event that comes in.
     return b"req_%032x" % getrandbits(128)
 

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from leadvibe import gauges, tracing
@@ -33,20 +32,24 @@ from leadvibe.store.database import Database
 
 
 class Server(Starlette):
-    """Starlette inside what every request goes through, its last resort for crashes included."""
+    """Starlette behind what every request goes through, and behind the REST operations."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__(
+            routes=[*docs_routes(), *graphql_routes(settings)],
+            exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
+            lifespan=_lifespan(settings),
+        )
 
     def build_middleware_stack(self) -> ASGIApp:
-        return tracing.traced(Access(super().build_middleware_stack()))
+        rest = RestDoor(super().build_middleware_stack(), ROUTES)
+        return tracing.traced(Access(for_browsers(rest, self._settings)))
 
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of an API process; `settings.database_url` names its database."""
-    return Server(
-        routes=[*docs_routes(), *graphql_routes(settings)],
-        middleware=[*for_browsers(settings), Middleware(RestDoor, table=ROUTES)],
-        exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
-        lifespan=_lifespan(settings),
-    )
+    return Server(settings)
 
 
 def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

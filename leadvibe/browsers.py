@@ -11,12 +11,12 @@ import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadvibe.config import Settings
 from leadvibe.errors import bad_request, forbidden
+from leadvibe.resolvers import requests
 from leadvibe.rest_compat.codec import error_response
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -34,13 +34,13 @@ _HTML_HEADERS = {
 }
 
 
-def for_browsers(settings: Settings) -> list[Middleware]:
-    """The middleware of an API process, outermost first."""
+def for_browsers(app: ASGIApp, settings: Settings) -> ASGIApp:
+    """The application behind what the settings ask for."""
     origins, hosts = _names(settings.cors_origins), _names(settings.allowed_hosts)
-    middleware = [Middleware(ForeignPages, origins=origins, own_url=settings.public_url), Middleware(HtmlHeaders)]
+    app = ForeignPages(HtmlHeaders(app), origins=origins, own_url=settings.public_url)
     if origins:
-        cors = Middleware(
-            CORSMiddleware,
+        app = CORSMiddleware(
+            app,
             allow_origins=origins,
             # With any origin there is nobody to trust a cookie to.
             allow_credentials="*" not in origins,
@@ -48,10 +48,7 @@ def for_browsers(settings: Settings) -> list[Middleware]:
             allow_headers=_SENT,
             expose_headers=_SHOWN,
         )
-        middleware.insert(0, cors)
-    if hosts and "*" not in hosts:
-        middleware.insert(0, Middleware(NamedHosts, names=hosts))
-    return middleware
+    return NamedHosts(app, names=hosts) if hosts and "*" not in hosts else app
 
 
 class NamedHosts:
@@ -98,7 +95,7 @@ class ForeignPages:
 
     def _welcome(self, scope: Scope) -> bool:
         """Programs send neither header; browsers cannot be made to lie in them."""
-        if _OF_BROWSERS.isdisjoint(dict(scope["headers"])):
+        if _OF_BROWSERS.isdisjoint(requests.headers_of(scope)):
             return True
         headers = Headers(scope=scope)
         origin = headers.get("origin")
@@ -106,7 +103,8 @@ class ForeignPages:
             return True
         if (site := headers.get("sec-fetch-site")) is not None:
             return site in ("same-origin", "none")
-        return urlsplit(headers["origin"]).netloc == headers.get("host")
+        # Compared as a text: what is no URL is no reason to fail.
+        return headers["origin"].partition("://")[2] == headers.get("host")
 
 
 class HtmlHeaders:

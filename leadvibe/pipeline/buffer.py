@@ -8,8 +8,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 import asyncpg
 
@@ -29,8 +29,7 @@ _SECONDS_BETWEEN_WAKES = 0.005
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The event is on disk. `duplicate`: it was before, and `event_id` is the one of that time."""
 
     event_id: str
@@ -40,8 +39,7 @@ class Receipt:
 Result = Receipt | ApiError
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(NamedTuple):
     """The events of one request, and who waits for them."""
 
     events: Sequence[IncomingEvent]

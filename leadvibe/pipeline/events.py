@@ -141,6 +141,8 @@ class _Reader:
         found = [self.alias(f"aliases.{i}.", entry, "raw_value") for i, entry in enumerate(entries)]
         if self.body.get("alias_kind") is not None or self.body.get("alias") is not None:
             found.append(self.alias("", self.body, "alias"))
+        if not found:
+            return []
         unique = {(alias[0], alias[2]): alias for alias in reversed(found) if alias}
         return list(reversed(unique.values()))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -19,23 +19,22 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from cachetools import LRUCache
 from sqlmodel.ext.asyncio.session import AsyncSession
 from starlette.requests import cookie_parser
+from starlette.types import Scope
 
 from leadvibe.errors import ApiError, forbidden, not_found, unauthorized
 from leadvibe.resolvers.caller import Caller
+from leadvibe.resolvers.requests import header
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store import access, proofs
 from leadvibe.store.access import Standing
 from leadvibe.store.coalesced import Coalesced
 from leadvibe.store.database import Database
-from leadvibe.store.proofs import StoredPair
 
 PERSONAL = "lv_pat_"
 
 _PROVEN_PAIRS = 10_000
 # argon2 takes some 50 ms and 64 MiB for each hash: a flood of bad passwords must not take the machine.
 _HASHES_AT_ONCE = 2
-
-_HEADERS = frozenset({b"authorization", b"cookie", b"x-unit-id"})
 
 # The hash of a password that nobody has: who is unknown, or invited and without a password yet, is refused after the
 # same time as a wrong password, so that nobody learns which addresses are members'.
@@ -52,12 +51,24 @@ class Credentials(NamedTuple):
     unit_header: str | None = None
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> Credentials:
-        """From the raw headers of a request, lower case names, in one pass."""
-        found = {name: value.decode("latin-1") for name, value in headers if name in _HEADERS}
-        cookie = found.get(b"cookie")
+    def of(cls, scope: Scope) -> Credentials:
+        cookie = header(scope, b"cookie")
         active_ou = cookie_parser(cookie).get("activeOu") if cookie else None
-        return cls(found.get(b"authorization"), active_ou, found.get(b"x-unit-id"))
+        return cls(header(scope, b"authorization"), active_ou, header(scope, b"x-unit-id"))
+
+
+class _Proven(NamedTuple):
+    """A pair that was sent: whose it says it is, and the hash that its secret was found to have."""
+
+    client_id: str
+    secret_hash: str
+
+
+class _Credential(NamedTuple):
+    """A credential as it is stored now, and who calls with it."""
+
+    secret_hash: str
+    caller: Caller
 
 
 @dataclass(slots=True)
@@ -66,14 +77,14 @@ class Authenticator:
 
     database: Database
     tokens: Tokens
-    # By the SHA-256 of a pair, the hash that its secret was found to have.
-    _proven: LRUCache[bytes, str] = field(default_factory=lambda: LRUCache(_PROVEN_PAIRS))
+    # By the SHA-256 of a pair as it was sent.
+    _proven: LRUCache[bytes, _Proven] = field(default_factory=lambda: LRUCache(_PROVEN_PAIRS))
     _proving: dict[bytes, asyncio.Task[bool]] = field(default_factory=dict)
     _hashing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_HASHES_AT_ONCE))
-    _pairs: Coalesced[str, StoredPair] = field(init=False)
+    _pairs: Coalesced[str, _Credential] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._pairs = Coalesced(lambda client_ids: proofs.pairs(self.database.pool, client_ids))
+        self._pairs = Coalesced(self._read_pairs)
 
     async def caller(self, credentials: Credentials) -> Caller:
         """Raises 401 for absent or wrong credentials; a unit that is not the caller's is refused once it is needed."""
@@ -95,23 +106,33 @@ class Authenticator:
             return await asyncio.to_thread(_matches, password_hash, password)
 
     async def _credential(self, encoded: str) -> Caller:
+        key = hashlib.sha256(encoded.encode()).digest()
+        if (proven := self._proven.get(key)) is not None:
+            stored = await self._pairs.get(proven.client_id)
+            if stored is not None and stored.secret_hash == proven.secret_hash:
+                return stored.caller
         client_id, client_secret = _pair(encoded)
         stored = await self._pairs.get(client_id)
-        if stored is None or not await self._proves(encoded, client_secret, stored.secret_hash):
+        if stored is None or not await self._proves(key, client_secret, stored.secret_hash):
             raise unauthorized()
-        return Caller(stored.org_id, stored.secret_id, None, stored.unit_id, "Operator", name=client_id)
+        self._proven[key] = _Proven(client_id, stored.secret_hash)
+        return stored.caller
 
-    async def _proves(self, encoded: str, client_secret: str, secret_hash: str) -> bool:
-        key = hashlib.sha256(encoded.encode()).digest()
-        if self._proven.get(key) == secret_hash:
-            return True
+    async def _proves(self, key: bytes, client_secret: str, secret_hash: str) -> bool:
         # Requests with the same pair wait for one hash: hundreds may come at once.
         if (task := self._proving.get(key)) is None:
             task = self._proving[key] = asyncio.create_task(self.matches(secret_hash, client_secret))
             task.add_done_callback(lambda _: self._proving.pop(key))
-        if right := await asyncio.shield(task):
-            self._proven[key] = secret_hash
-        return right
+        return await asyncio.shield(task)
+
+    async def _read_pairs(self, client_ids: Sequence[str]) -> dict[str, _Credential]:
+        found = await proofs.pairs(self.database.pool, client_ids)
+        return {
+            client_id: _Credential(
+                pair.secret_hash, Caller(pair.org_id, pair.secret_id, None, pair.unit_id, "Operator", name=client_id)
+            )
+            for client_id, pair in found.items()
+        }
 
     async def _member(self, token: str, credentials: Credentials) -> Caller:
         async with self.database.session() as session:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from starlette.types import Scope
 
 from leadvibe import logs
 from leadvibe.pipeline.audit_trail import AuditTrail, Kind, Note
@@ -45,6 +48,23 @@ class RequestRecord:
             self.fields,
         )
         trail.add(Note(kind, time.time(), time.monotonic() - self.began, logs.request_id()))
+
+
+_HEADERS = "leadvibe.headers"
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers by their lower-case names, gone through once for all who ask; of a repeated one the last."""
+    known: dict[bytes, bytes] | None = scope.get(_HEADERS)
+    if known is None:
+        known = scope[_HEADERS] = dict(scope["headers"])
+    return known
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The header with this lower-case name."""
+    value = headers_of(scope).get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 _current: ContextVar[RequestRecord | None] = ContextVar("request_record", default=None)

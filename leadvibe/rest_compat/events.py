@@ -15,6 +15,7 @@ from leadvibe.errors import ApiError, bad_request
 from leadvibe.pipeline.buffer import Receipt
 from leadvibe.resolvers import events, imports
 from leadvibe.resolvers.context import Context
+from leadvibe.resolvers.requests import header
 from leadvibe.rest_compat.codec import Answer, json_response, read_json, read_query
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import Call, Route
@@ -119,7 +120,7 @@ class EventRow(BaseModel):
 
 
 async def _ingest(context: Context, call: Call) -> Any:
-    key = call.request.headers.get("idempotency-key")
+    key = header(call.request.scope, b"idempotency-key")
     body = await read_json(call.request)
     many = body.get("events") if isinstance(body, dict) and "event_type" not in body else body
     if isinstance(many, list):

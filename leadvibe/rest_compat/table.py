@@ -70,7 +70,8 @@ class Route:
 
 def context_of(request: Request) -> Context:
     services: Services = request.app.state.services
-    return Context(services, Credentials.of(request.scope["headers"]), request.client.host if request.client else "")
+    client = request.scope.get("client")
+    return Context(services, Credentials.of(request.scope), client[0] if client else "")
 
 
 async def answer(route: Route, request: Request) -> Response:

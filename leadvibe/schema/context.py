@@ -51,7 +51,7 @@ class GraphQLContext(Context):
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
         secure = connection.url.scheme == "https"
-        credentials = Credentials.of(connection.scope["headers"])
+        credentials = Credentials.of(connection.scope)
         ip = connection.client.host if connection.client else ""
         return cls(
             connection.app.state.services,
