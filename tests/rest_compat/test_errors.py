@@ -95,11 +95,12 @@ async def test_the_server_outlives_clients_that_break_off(
     server: str, anybody: Org, caplog: pytest.LogCaptureFixture
 ) -> None:
     host, port = urlsplit(server).hostname, urlsplit(server).port
+    head = f" HTTP/1.1\r\nHost: x\r\nAuthorization: {anybody.http.headers['Authorization']}\r\n".encode()
     for sent in (
         b"GET /leads HT",
         b"\x16\x03\x01\x00\xa5\x01",
-        b"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
-        b"POST /import HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nContent-Type: multipart/form-data\r\n\r\n--b",
+        b"POST /ingest" + head + b"Content-Length: 100\r\n\r\n{",
+        b"POST /import" + head + b"Content-Length: 9\r\nContent-Type: multipart/form-data\r\n\r\n--b",
     ):
         _, writer = await asyncio.open_connection(host, port)
         writer.write(sent)
