@@ -20,11 +20,11 @@ from leadvibe.pipeline.events import read_event
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
 from leadvibe.resolvers.tokens import Tokens
+from leadvibe.store.config_tables import Rule, Ruleset
 from leadvibe.store.database import Database
 from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
 from leadvibe.store.queue import WAKE_CHANNEL, enqueue
-from leadvibe.store.tables import Rule, Ruleset
 
 EVENT_TYPES = ("page_view", "email_open", "email_click", "form_submit", "demo_request", "webinar", "download", "login")
 _RULESETS = ("Behaviour", "Intent")

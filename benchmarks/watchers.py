@@ -15,8 +15,8 @@ from leadvibe.pipeline.segment_job import bring_up_to_date
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.bootstrap import bootstrap
 from leadvibe.resolvers.tokens import Tokens
+from leadvibe.store.columns import now
 from leadvibe.store.segment_tables import Segment, SegmentRule
-from leadvibe.store.tables import now
 from leadvibe.store.trigger_tables import EventStep, MilestoneTrigger, PatternCondition, PatternTrigger, SequenceTrigger
 
 _MILESTONES, _SEQUENCES, _PATTERNS, _SEGMENTS = 400, 300, 300, 200

@@ -15,10 +15,11 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.fit import needs_abm
 from leadvibe.store import account_queries, metadata_keys, segment_members
 from leadvibe.store.account_queries import AccountFigures, AccountFilter
+from leadvibe.store.columns import now
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
 from leadvibe.store.paging import Page
-from leadvibe.store.tables import Account, EngagementEvent, Lead, now
+from leadvibe.store.tables import Account, EngagementEvent, Lead
 
 # The reference: an account surges when one of its leads did within this time.
 _SURGES_FOR = timedelta(hours=24)

@@ -11,7 +11,7 @@ from leadvibe.errors import not_found
 from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.store import event_queries, ruleset_queries
-from leadvibe.store.tables import Ruleset
+from leadvibe.store.config_tables import Ruleset
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from leadvibe.errors import ApiError, FieldProblem, bad_request, not_found
 from leadvibe.ids import new_id
 from leadvibe.resolvers.caller import Caller, Permission
 from leadvibe.resolvers.context import Context, operation
+from leadvibe.store.columns import ConfigRow, now
 from leadvibe.store.lanes import hold_lane
-from leadvibe.store.tables import ConfigRow, now
 from leadvibe.times import Moment
 
 Row = TypeVar("Row", bound=ConfigRow)

@@ -16,9 +16,10 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.family import StoredText
 from leadvibe.scoring.fit import fit_scores, mapped
 from leadvibe.store import lead_queries, segment_members, unit_config
+from leadvibe.store.columns import now
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
-from leadvibe.store.tables import Account, Lead, now
+from leadvibe.store.tables import Account, Lead
 
 _ACCOUNT = "The account the lead belongs to; it must exist."
 

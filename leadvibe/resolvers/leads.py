@@ -14,9 +14,10 @@ from leadvibe.resolvers.levels import LEVELS, PROFILE_LEVELS, as_levels
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries, sessions
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.lead_queries import Columns, LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
-from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
+from leadvibe.store.tables import Account, Lead, LeadAlias
 from leadvibe.store.time_ranges import TimeRange, bounds
 
 # The reference: a search answers at most 10 leads and needs two characters.

@@ -12,8 +12,7 @@ from leadvibe.errors import bad_request
 from leadvibe.resolvers.caller import Caller
 from leadvibe.resolvers.family import Family
 from leadvibe.scoring.model import Level
-from leadvibe.store.config_tables import AccountLevel, ProfileLevel
-from leadvibe.store.tables import EngagementLevel
+from leadvibe.store.config_tables import AccountLevel, EngagementLevel, ProfileLevel
 
 # Any of the three; they differ in the name of their id.
 AnyLevel = EngagementLevel | ProfileLevel | AccountLevel

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.ids import new_id
-from leadvibe.store.tables import EngagementLevel, Lane, OrgUnit
+from leadvibe.store.config_tables import EngagementLevel
+from leadvibe.store.tables import Lane, OrgUnit
 
 # The levels of the public documentation's example.
 _FIRST_LEVELS = (("Cold", 0, 24), ("Warm", 25, 49), ("Hot", 50, 74), ("Very Hot", 75, None))

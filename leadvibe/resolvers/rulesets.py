@@ -15,7 +15,8 @@ from leadvibe.ids import new_id
 from leadvibe.resolvers.caller import Caller
 from leadvibe.resolvers.family import Family, check_period, inside, nothing_to_check
 from leadvibe.store import ruleset_queries
-from leadvibe.store.tables import EventType, Rule, Ruleset, VelocityFilter
+from leadvibe.store.config_tables import Rule, Ruleset, VelocityFilter
+from leadvibe.store.tables import EventType
 
 # The reference: up to four active rulesets score at once on each surface.
 MOST_ACTIVE = 4

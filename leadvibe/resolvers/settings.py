@@ -16,8 +16,9 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.scoring.model import DECAY, NOTES, Scope
 from leadvibe.scoring.surge import CUSTOM_CAP, PRESETS, STANDARD
 from leadvibe.store import event_types
+from leadvibe.store.config_tables import SurgePolicyRow
 from leadvibe.store.lanes import hold_lane, outdate_fit
-from leadvibe.store.tables import EventType, Organisation, OrgUnit, SurgePolicyRow
+from leadvibe.store.tables import EventType, Organisation, OrgUnit
 
 # Types that only the server makes; their events are no mistake of a client that one would want to remove.
 PROTECTED_TYPES = NOTES | {DECAY}

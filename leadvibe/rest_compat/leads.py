@@ -18,9 +18,9 @@ from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.rest_compat.codec import encode
 from leadvibe.rest_compat.table import Call, Route
 from leadvibe.scoring.levels import level_name
-from leadvibe.store.config_tables import ProfileRuleset
+from leadvibe.store.config_tables import ProfileRuleset, Ruleset
 from leadvibe.store.lead_queries import LeadFilter
-from leadvibe.store.tables import Lead, Ruleset
+from leadvibe.store.tables import Lead
 from leadvibe.store.time_ranges import TimeRange, bounds
 
 _ACTIVE_DAYS = {"7d": 7, "30d": 30}

@@ -22,8 +22,8 @@ from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS, as
 from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
 from leadvibe.store.account_queries import AccountFigures
-from leadvibe.store.config_tables import ProfileRuleset
-from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
+from leadvibe.store.config_tables import ProfileRuleset, Ruleset
+from leadvibe.store.tables import Account, Lead, LeadAlias
 from leadvibe.store.time_ranges import TimeRange
 
 

@@ -1,6 +1,6 @@
 """GraphQL types that derive from the tables, and inputs from the bodies that derive from them.
 
-Names, nullability, defaults and descriptions come from the one description in `store/tables.py`. What
+Names, nullability, defaults and descriptions come from the one description in `store/*tables.py`. What
 is added is what Python's types do not say: which texts are ids, and which whole numbers are too large
 for GraphQL's Int. Constraints are not repeated here: the body checks them, behind either door.
 """

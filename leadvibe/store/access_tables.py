@@ -7,16 +7,11 @@ belong to nobody, so their table is local.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import DateTime, Index
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from leadvibe.store.tables import LOCAL, REFERENCE
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
+from leadvibe.store.columns import LOCAL, REFERENCE, timestamp
 
 
 class PersonalAccessToken(SQLModel, table=True):
@@ -29,9 +24,9 @@ class PersonalAccessToken(SQLModel, table=True):
     org_member_id: str = Field(foreign_key="members.org_member_id", index=True)
     name: str
     token_hash: str = Field(unique=True)
-    created_at: datetime = _time()
-    expires_at: datetime | None = _time(default=None)
-    last_used_at: datetime | None = _time(default=None)
+    created_at: datetime = timestamp()
+    expires_at: datetime | None = timestamp(default=None)
+    last_used_at: datetime | None = timestamp(default=None)
 
 
 class PasswordLink(SQLModel, table=True):
@@ -48,9 +43,9 @@ class PasswordLink(SQLModel, table=True):
     purpose: str = Field(primary_key=True)
     token_hash: str | None = Field(default=None, unique=True)
     attempts: int = 0
-    due_at: datetime | None = _time(default=None)
-    created_at: datetime = _time()
-    expires_at: datetime = _time()
+    due_at: datetime | None = timestamp(default=None)
+    created_at: datetime = timestamp()
+    expires_at: datetime = timestamp()
 
 
 class LoginAttempts(SQLModel, table=True):
@@ -61,4 +56,4 @@ class LoginAttempts(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     attempts: int
-    since: datetime = _time()
+    since: datetime = timestamp()

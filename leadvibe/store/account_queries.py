@@ -11,9 +11,10 @@ from sqlalchemy import ColumnElement, Subquery, Text, delete, func, or_, text, u
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from leadvibe.store.columns import now
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder
 from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
-from leadvibe.store.tables import Account, EngagementEvent, Lead, now
+from leadvibe.store.tables import Account, EngagementEvent, Lead
 
 Intent = Literal["low", "medium", "high"]
 

@@ -1,4 +1,4 @@
-"""Tables of the fit configuration (profile and account), decay and surge triggers.
+"""Tables of the scoring configuration: engagement, fit (profile and account), decay and surge.
 
 Families that differ in a name only share a description: a class without a table, of which each table
 is a kind.
@@ -6,13 +6,14 @@ is a kind.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy import BigInteger, Column, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from leadvibe.store.tables import TENANT, ConfigRow, plain_texts
+from leadvibe.store.columns import TENANT, ConfigRow, Json, TenantRow, plain_texts, timestamp
 
 # The last two are older names of gt and lt.
 Condition = Literal[
@@ -21,6 +22,84 @@ Condition = Literal[
 UpdateBehavior = Literal["always_latest", "set_once", "append"]
 InactivityUnit = Literal["hours", "days", "weeks"]
 WindowUnit = Literal["seconds", "minutes", "hours", "days"]
+
+
+class Ruleset(ConfigRow, table=True):
+    """A collection of engagement rules with a score of its own."""
+
+    __tablename__ = "rulesets"
+    __table_args__ = TENANT
+    key = "ruleset_id"
+    id_prefix = "rs"
+
+    ruleset_id: str = Field(primary_key=True, description="Its id.")
+    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
+    score_column: str = Field(default="total_score", max_length=200, description="Name of the score in exports.")
+    is_primary: bool = Field(default=False, description="The score shown by default; at most one.")
+    active: bool = Field(default=True, description="Inactive rulesets are kept and do not score.")
+    start_at: datetime | None = timestamp(default=None, description="Scores only events from this time on.")
+    end_at: datetime | None = timestamp(default=None, description="Scores only events up to this time.")
+
+
+class Rule(ConfigRow, table=True):
+    """Points for an event type in one ruleset."""
+
+    __tablename__ = "rules"
+    __table_args__ = (UniqueConstraint("unit_id", "ruleset_id", "event_type"), TENANT)
+    key = "rule_id"
+    id_prefix = "rl"
+
+    rule_id: str = Field(primary_key=True, description="Its id.")
+    ruleset_id: str = Field(description="The ruleset it belongs to.")
+    event_type: str = Field(min_length=1, max_length=200, description="Matched exactly, case included.")
+    weight: int = Field(ge=-1_000_000, le=1_000_000, description="Points for each matching event; may be negative.")
+    icon: str | None = Field(default=None, max_length=200, description="For display only.")
+    active: bool = Field(default=True, description="Inactive rules are kept and do not score.")
+    start_at: datetime | None = timestamp(default=None, description="Counts only events from this time on.")
+    end_at: datetime | None = timestamp(default=None, description="Counts only events up to this time.")
+
+
+class VelocityFilter(ConfigRow, table=True):
+    """Suppresses events of a type that come faster than a person makes them."""
+
+    __tablename__ = "velocity_filters"
+    __table_args__ = TENANT
+    key = "filter_id"
+    id_prefix = "fl"
+
+    filter_id: str = Field(primary_key=True, description="Its id.")
+    event_type: str = Field(min_length=1, max_length=200, description="The type it watches, matched exactly.")
+    count_threshold: int = Field(ge=1, le=100_000, description="Events that may pass within the window.")
+    time_window_ms: int = Field(
+        ge=1, le=366 * 86_400_000, description="Length of the rolling window in milliseconds.", sa_type=BigInteger
+    )
+    group_events: bool = Field(default=False, description="Keep the first of a burst, suppress the rest.")
+
+
+class EngagementLevel(ConfigRow, table=True):
+    """A named range of the primary engagement score, both bounds inclusive."""
+
+    __tablename__ = "engagement_levels"
+    __table_args__ = TENANT
+    key = "stage_id"
+    id_prefix = "st"
+
+    stage_id: str = Field(primary_key=True, description="Its id.")
+    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
+    min_score: int = Field(ge=-(2**31), lt=2**31, description="Lowest score of the level.")
+    max_score: int | None = Field(default=None, ge=-(2**31), lt=2**31, description="Highest score; null is open.")
+
+
+class SurgePolicyRow(TenantRow, table=True):
+    """The OU's stored surge policy; without a row the standard one holds."""
+
+    __tablename__ = "surge_policies"
+    __table_args__ = TENANT
+
+    mode: str
+    bands: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
+    idle_reset_seconds: int | None = Field(default=None, description="Null: the unit's session timeout.")
+    multiplier_cap: float
 
 
 class FitRuleset(ConfigRow):

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, DateTime, Double, Index, text
+from sqlalchemy import Column, Double, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
-from leadvibe.store.tables import SEALED, TENANT, Json, TenantRow, plain_texts
+from leadvibe.store.columns import SEALED, TENANT, Json, TenantRow, plain_texts, timestamp
 
 _OPEN = text("due_at IS NOT NULL")
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 class Delivery(TenantRow, table=True):
@@ -46,11 +41,11 @@ class Delivery(TenantRow, table=True):
     status: str
     attempts: int
     tries_left: int
-    due_at: datetime | None = _time()
-    received_at: datetime = _time()
-    created_at: datetime = _time()
-    queued_at: datetime = _time()
-    finished_at: datetime | None = _time()
+    due_at: datetime | None = timestamp()
+    received_at: datetime = timestamp()
+    created_at: datetime = timestamp()
+    queued_at: datetime = timestamp()
+    finished_at: datetime | None = timestamp()
     status_code: int | None
     error: str | None
 
@@ -63,7 +58,7 @@ class DeliveryAttempt(TenantRow, table=True):
 
     delivery_id: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    started_at: datetime = _time()
+    started_at: datetime = timestamp()
     seconds: float = Field(sa_type=Double)
     outcome: str
     status_code: int | None
@@ -78,8 +73,8 @@ class WebhookSecret(TenantRow, table=True):
 
     secret: str = Field(sa_column_kwargs=SEALED)
     previous: str | None = Field(sa_column_kwargs=SEALED)
-    previous_until: datetime | None = _time()
-    created_at: datetime = _time()
+    previous_until: datetime | None = timestamp()
+    created_at: datetime = timestamp()
 
 
 plain_texts()

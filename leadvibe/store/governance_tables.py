@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Double, Index, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Double, Index, Text
 from sqlmodel import Field, SQLModel
 
-from leadvibe.store.tables import LOCAL, TENANT, TenantRow, plain_texts
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
+from leadvibe.store.columns import LOCAL, TENANT, TenantRow, plain_texts, timestamp
 
 
 def _sorted_by(*columns: str) -> tuple[Index, ...]:
@@ -31,7 +26,7 @@ class AuditEntry(TenantRow, table=True):
     __tablename__ = "audit_log"
     __table_args__ = (*_sorted_by("user_email", "method", "path", "status", "ip", "latency_ms"), TENANT)
 
-    created_at: datetime = _time(primary_key=True)
+    created_at: datetime = timestamp(primary_key=True)
     audit_id: str = Field(primary_key=True)
     org_id: str
     actor: str
@@ -67,7 +62,7 @@ class RateBucket(SQLModel, table=True):
 
     key: str = Field(primary_key=True)
     tokens: float = Field(sa_type=Double)
-    updated_at: datetime = _time()
+    updated_at: datetime = timestamp()
 
 
 plain_texts()

@@ -8,7 +8,8 @@ from sqlalchemy import BigInteger, func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from leadvibe.store.tables import Lead, Ruleset
+from leadvibe.store.config_tables import Ruleset
+from leadvibe.store.tables import Lead
 
 
 async def primary(session: AsyncSession, unit_id: str) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Text
+from sqlalchemy import ARRAY, BigInteger, Column, Text
 from sqlmodel import Field
 
-from leadvibe.store.tables import TENANT, TenantRow, plain_texts
+from leadvibe.store.columns import TENANT, TenantRow, plain_texts, timestamp
 
 
 def _names(column: str) -> list[str]:
@@ -31,7 +31,7 @@ class SampleData(TenantRow, table=True):
     order_ids: list[str] = _names("order_ids")
     event_types: list[str] = _names("event_types")
     created_by: str
-    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    created_at: datetime = timestamp()
 
 
 plain_texts()

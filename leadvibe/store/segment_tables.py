@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import BigInteger, DateTime, Index, Text
+from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field
 
-from leadvibe.store.tables import TENANT, ConfigRow, TenantRow, plain_texts
+from leadvibe.store.columns import TENANT, ConfigRow, TenantRow, plain_texts, timestamp
 
 RuleType = Literal[
     "lead_metadata", "event_metadata", "engagement_level", "profile_level", "account_metadata", "account_level"
 ]
 LogicOp = Literal["AND", "OR"]
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
 
 
 class Segment(ConfigRow, table=True):
@@ -94,7 +90,7 @@ class SegmentMember(TenantRow, table=True):
 
     segment_id: str = Field(primary_key=True)
     lead_id: str = Field(primary_key=True)
-    entered_at: datetime = _time()
+    entered_at: datetime = timestamp()
 
 
 class SegmentChange(TenantRow, table=True):
@@ -111,7 +107,7 @@ class SegmentChange(TenantRow, table=True):
     segment_id: str
     lead_id: str
     entered: bool
-    changed_at: datetime = _time()
+    changed_at: datetime = timestamp()
 
 
 class SegmentTouched(TenantRow, table=True):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import DateTime
 from sqlmodel import Field, SQLModel
 
-from leadvibe.store.tables import REFERENCE, SEALED, TENANT, TenantRow, plain_texts
+from leadvibe.store.columns import REFERENCE, SEALED, TENANT, TenantRow, plain_texts, timestamp
 
 
 class SlackApp(SQLModel, table=True):
@@ -20,7 +19,7 @@ class SlackApp(SQLModel, table=True):
     client_id: str
     client_secret: str = Field(sa_column_kwargs=SEALED)
     updated_by: str
-    updated_at: datetime = Field(sa_type=DateTime(timezone=True))
+    updated_at: datetime = timestamp()
 
 
 class SlackConnection(TenantRow, table=True):
@@ -36,7 +35,7 @@ class SlackConnection(TenantRow, table=True):
     default_target_kind: str | None = None
     default_target_id: str | None = None
     connected_by: str
-    updated_at: datetime = Field(sa_type=DateTime(timezone=True))
+    updated_at: datetime = timestamp()
 
 
 class SlackInstallation(TenantRow, table=True):
@@ -49,7 +48,7 @@ class SlackInstallation(TenantRow, table=True):
     state_hash: str = Field(primary_key=True)
     org_member_id: str
     redirect_uri: str
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = timestamp()
 
 
 plain_texts()

@@ -1,40 +1,19 @@
 """Every table, described once: the same class is the row, the GraphQL type and the REST body.
 
-Reference tables (small, seldom written): organisations, org_units, members, api_credentials,
-server_secrets and what `access_tables.py` has; a local one belongs to no tenant and stays where it is.
-All others are tenant tables and carry `unit_id` first in their primary key.
+Here are organisations, units and members, and what events make: leads, accounts, the event log. The other
+`*_tables.py` have the configuration and the rest.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Identity, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Column, Identity, Index, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
-from sqlmodel.sql.sqltypes import AutoString
 
-TENANT: dict[str, Any] = {"info": {"kind": "tenant"}}
-REFERENCE: dict[str, Any] = {"info": {"kind": "reference"}}
-# Of a column: a secret, sealed by `leadvibe.crypto`.
-SEALED: dict[str, Any] = {"info": {"sealed": True}}
-LOCAL: dict[str, Any] = {"info": {"kind": "local"}}
-
-Json = dict[str, Any]
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _time(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
-
-
-def _stamp(description: str) -> Any:
-    return _time(default_factory=now, description=description)
+from leadvibe.store.columns import REFERENCE, TENANT, Json, TenantRow, plain_texts, stamp, timestamp
 
 
 class Organisation(SQLModel, table=True):
@@ -47,7 +26,7 @@ class Organisation(SQLModel, table=True):
     name: str
     allow_negative_scores: bool = Field(default=False, description="False: no score ever goes below 0.")
     abm_enabled: bool = Field(default=False, description="Opens the account-based operations.")
-    created_at: datetime = _stamp("When the organisation was made.")
+    created_at: datetime = stamp("When the organisation was made.")
 
 
 class OrgUnit(SQLModel, table=True):
@@ -64,7 +43,7 @@ class OrgUnit(SQLModel, table=True):
     is_default: bool = False
     session_timeout_minutes: int = Field(default=30, description="Idle minutes that end a session.")
     surge_triggers_enabled: bool = Field(default=False, description="Whether surge triggers detect anything.")
-    created_at: datetime = _stamp("When the unit was made.")
+    created_at: datetime = stamp("When the unit was made.")
 
 
 class Member(SQLModel, table=True):
@@ -82,7 +61,7 @@ class Member(SQLModel, table=True):
     role: str
     verified: bool = True
     token_version: int = Field(default=0, sa_type=BigInteger, description="Tokens of another version are void.")
-    created_at: datetime = _stamp("When the member was added.")
+    created_at: datetime = stamp("When the member was added.")
 
 
 class ApiCredential(SQLModel, table=True):
@@ -97,7 +76,7 @@ class ApiCredential(SQLModel, table=True):
     secret_hash: str
     name: str
     trust_upstream_consent: bool = False
-    created_at: datetime = _stamp("When the credential was made.")
+    created_at: datetime = stamp("When the credential was made.")
 
 
 class ServerSecret(SQLModel, table=True):
@@ -110,12 +89,6 @@ class ServerSecret(SQLModel, table=True):
     value: str
 
 
-class TenantRow(SQLModel):
-    """What all tenant entities share."""
-
-    unit_id: str = Field(primary_key=True, description="The OU this belongs to.")
-
-
 class Membership(TenantRow, table=True):
     """A member's role in a unit: Owner, Operator or Viewer."""
 
@@ -124,7 +97,7 @@ class Membership(TenantRow, table=True):
 
     org_member_id: str = Field(primary_key=True, index=True)
     role: str
-    created_at: datetime = _stamp("When the member was assigned.")
+    created_at: datetime = stamp("When the member was assigned.")
 
 
 class Lane(TenantRow, table=True):
@@ -148,97 +121,6 @@ class Lane(TenantRow, table=True):
     account_done: int = Field(default=0, sa_type=BigInteger)
 
 
-class ConfigRow(TenantRow):
-    """A piece of an OU's configuration: who made and last changed it, and when."""
-
-    key: ClassVar[str]
-    id_prefix: ClassVar[str]
-
-    org_id: str = Field(description="The organisation of the OU.")
-    created_at: datetime = _stamp("When it was made.")
-    updated_at: datetime = _stamp("When it was last changed.")
-    created_by: str | None = Field(default=None, description="Member or credential that made it.")
-    updated_by: str | None = Field(default=None, description="Member or credential that last changed it.")
-
-
-class Ruleset(ConfigRow, table=True):
-    """A collection of engagement rules with a score of its own."""
-
-    __tablename__ = "rulesets"
-    __table_args__ = TENANT
-    key = "ruleset_id"
-    id_prefix = "rs"
-
-    ruleset_id: str = Field(primary_key=True, description="Its id.")
-    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
-    score_column: str = Field(default="total_score", max_length=200, description="Name of the score in exports.")
-    is_primary: bool = Field(default=False, description="The score shown by default; at most one.")
-    active: bool = Field(default=True, description="Inactive rulesets are kept and do not score.")
-    start_at: datetime | None = _time(default=None, description="Scores only events from this time on.")
-    end_at: datetime | None = _time(default=None, description="Scores only events up to this time.")
-
-
-class Rule(ConfigRow, table=True):
-    """Points for an event type in one ruleset."""
-
-    __tablename__ = "rules"
-    __table_args__ = (UniqueConstraint("unit_id", "ruleset_id", "event_type"), TENANT)
-    key = "rule_id"
-    id_prefix = "rl"
-
-    rule_id: str = Field(primary_key=True, description="Its id.")
-    ruleset_id: str = Field(description="The ruleset it belongs to.")
-    event_type: str = Field(min_length=1, max_length=200, description="Matched exactly, case included.")
-    weight: int = Field(ge=-1_000_000, le=1_000_000, description="Points for each matching event; may be negative.")
-    icon: str | None = Field(default=None, max_length=200, description="For display only.")
-    active: bool = Field(default=True, description="Inactive rules are kept and do not score.")
-    start_at: datetime | None = _time(default=None, description="Counts only events from this time on.")
-    end_at: datetime | None = _time(default=None, description="Counts only events up to this time.")
-
-
-class VelocityFilter(ConfigRow, table=True):
-    """Suppresses events of a type that come faster than a person makes them."""
-
-    __tablename__ = "velocity_filters"
-    __table_args__ = TENANT
-    key = "filter_id"
-    id_prefix = "fl"
-
-    filter_id: str = Field(primary_key=True, description="Its id.")
-    event_type: str = Field(min_length=1, max_length=200, description="The type it watches, matched exactly.")
-    count_threshold: int = Field(ge=1, le=100_000, description="Events that may pass within the window.")
-    time_window_ms: int = Field(
-        ge=1, le=366 * 86_400_000, description="Length of the rolling window in milliseconds.", sa_type=BigInteger
-    )
-    group_events: bool = Field(default=False, description="Keep the first of a burst, suppress the rest.")
-
-
-class EngagementLevel(ConfigRow, table=True):
-    """A named range of the primary engagement score, both bounds inclusive."""
-
-    __tablename__ = "engagement_levels"
-    __table_args__ = TENANT
-    key = "stage_id"
-    id_prefix = "st"
-
-    stage_id: str = Field(primary_key=True, description="Its id.")
-    name: str = Field(min_length=1, max_length=200, description="Name that people see.")
-    min_score: int = Field(ge=-(2**31), lt=2**31, description="Lowest score of the level.")
-    max_score: int | None = Field(default=None, ge=-(2**31), lt=2**31, description="Highest score; null is open.")
-
-
-class SurgePolicyRow(TenantRow, table=True):
-    """The OU's stored surge policy; without a row the standard one holds."""
-
-    __tablename__ = "surge_policies"
-    __table_args__ = TENANT
-
-    mode: str
-    bands: list[Json] = Field(default_factory=list, sa_column=Column(JSONB, nullable=False))
-    idle_reset_seconds: int | None = Field(default=None, description="Null: the unit's session timeout.")
-    multiplier_cap: float
-
-
 class EventType(TenantRow, table=True):
     """An event type the OU knows, and how far its events are processed."""
 
@@ -248,7 +130,7 @@ class EventType(TenantRow, table=True):
     name: str = Field(primary_key=True)
     hidden: bool = False
     max_processing_scope: str = "activate"
-    created_at: datetime = _stamp("When the type was first seen or named.")
+    created_at: datetime = stamp("When the type was first seen or named.")
 
 
 _LATEST = text("last_event_at DESC NULLS LAST")
@@ -289,17 +171,17 @@ class Lead(TenantRow, table=True):
     profile_score: int = Field(default=0, sa_type=BigInteger)
     profile_scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
     session_count: int = 0
-    session_at: datetime | None = _time(default=None)
-    last_event_at: datetime | None = _time(default=None)
+    session_at: datetime | None = timestamp(default=None)
+    last_event_at: datetime | None = timestamp(default=None)
     last_event_type: str | None = None
-    decay_from: datetime | None = _time(default=None, description="The activity that `decay_cycles` count from.")
+    decay_from: datetime | None = timestamp(default=None, description="The activity that `decay_cycles` count from.")
     decay_cycles: dict[str, int] | None = Field(
         default=None,
         sa_column=Column(JSONB(none_as_null=True), nullable=True),
         description="Cycles applied, by decay id.",
     )
-    created_at: datetime = _stamp("When the lead was first seen.")
-    updated_at: datetime = _stamp("When the lead last changed.")
+    created_at: datetime = stamp("When the lead was first seen.")
+    updated_at: datetime = stamp("When the lead last changed.")
 
 
 class LeadAlias(TenantRow, table=True):
@@ -319,7 +201,7 @@ class LeadAlias(TenantRow, table=True):
     grams: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
     alias_id: str
     lead_id: str
-    created_at: datetime = _stamp("When the alias was first seen.")
+    created_at: datetime = stamp("When the alias was first seen.")
 
 
 class Account(TenantRow, table=True):
@@ -340,8 +222,8 @@ class Account(TenantRow, table=True):
     account_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     account_score: int = Field(default=0, sa_type=BigInteger)
     account_scores: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSONB, nullable=False))
-    created_at: datetime = _stamp("When the account was made.")
-    updated_at: datetime = _stamp("When the account last changed.")
+    created_at: datetime = stamp("When the account was made.")
+    updated_at: datetime = stamp("When the account last changed.")
 
 
 class Order(TenantRow, table=True):
@@ -356,7 +238,7 @@ class Order(TenantRow, table=True):
     amount: Decimal = Field(sa_type=Numeric)
     currency: str
     status: str
-    ordered_at: datetime = _time()
+    ordered_at: datetime = timestamp()
     order_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
 
 
@@ -369,7 +251,7 @@ class ScoreSnapshot(TenantRow, table=True):
 
     lead_id: str = Field(primary_key=True)
     ruleset_id: str = Field(primary_key=True)
-    snapshot_at: datetime = _time(primary_key=True)
+    snapshot_at: datetime = timestamp(primary_key=True)
     score: int = Field(sa_type=BigInteger)
 
 
@@ -396,7 +278,7 @@ class SurgeEvent(TenantRow, table=True):
     event_type: str | None = None
     event_count: int = Field(sa_type=BigInteger)
     window_seconds: int = Field(sa_type=BigInteger)
-    detected_at: datetime = _time()
+    detected_at: datetime = timestamp()
     snapshot: Json = Field(sa_column=Column(JSONB, nullable=False))
 
 
@@ -431,8 +313,8 @@ class JobRecord(TenantRow, table=True):
     )
     error: str | None = None
     created_by: str | None = None
-    created_at: datetime = _stamp("When it was asked for.")
-    updated_at: datetime = _stamp("When it last told of its progress.")
+    created_at: datetime = stamp("When it was asked for.")
+    updated_at: datetime = stamp("When it last told of its progress.")
 
 
 class EventCount(TenantRow, table=True):
@@ -456,7 +338,7 @@ class IngestKey(TenantRow, table=True):
     key: str = Field(primary_key=True)
     digest: bytes
     event_id: str
-    received_at: datetime = _time()
+    received_at: datetime = timestamp()
 
 
 class EngagementEvent(TenantRow, table=True):
@@ -474,7 +356,7 @@ class EngagementEvent(TenantRow, table=True):
         {"postgresql_partition_by": "RANGE (occurred_at)", **TENANT},
     )
 
-    occurred_at: datetime = _time(primary_key=True)
+    occurred_at: datetime = timestamp(primary_key=True)
     seq: int = Field(primary_key=True, sa_type=BigInteger)
     event_id: str
     lead_id: str | None = None
@@ -485,8 +367,8 @@ class EngagementEvent(TenantRow, table=True):
     observed: bool = False
     original_lead_id: str | None = None
     scores: Json | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    received_at: datetime = _time()
-    processed_at: datetime = _time()
+    received_at: datetime = timestamp()
+    processed_at: datetime = timestamp()
 
 
 class QueuedEvent(TenantRow, table=True):
@@ -500,18 +382,10 @@ class QueuedEvent(TenantRow, table=True):
     lead_id: str | None = None
     aliases: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     event_type: str
-    occurred_at: datetime = _time()
-    received_at: datetime = _time()
+    occurred_at: datetime = timestamp()
+    received_at: datetime = timestamp()
     event_metadata: Json = Field(default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False))
     skip_triggers: bool = False
-
-
-def plain_texts() -> None:
-    """One text type everywhere: Citus colocates tables only when unit_id has the very same type."""
-    for table in SQLModel.metadata.tables.values():
-        for column in table.columns:
-            if isinstance(column.type, AutoString):
-                column.type = Text()
 
 
 plain_texts()

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict
 from pydantic import Field as Described
-from sqlalchemy import BigInteger, Column, DateTime, Index, Text, text
+from sqlalchemy import BigInteger, Column, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field
 
-from leadvibe.store.tables import TENANT, ConfigRow, Json, TenantRow, plain_texts
+from leadvibe.store.columns import TENANT, ConfigRow, Json, TenantRow, plain_texts, timestamp
 
 FireMode = Literal["once", "always"]
 TargetKind = Literal["channel", "user"]
@@ -216,12 +216,12 @@ class TriggerFiring(TenantRow, table=True):
     seq: int = Field(sa_type=BigInteger)
     event_id: str
     event_type: str
-    occurred_at: datetime = Field(sa_type=DateTime(timezone=True))
+    occurred_at: datetime = timestamp()
     score: int = Field(sa_type=BigInteger)
     previous_score: int = Field(sa_type=BigInteger)
     score_threshold: int | None = Field(default=None, sa_type=BigInteger)
     matched: Json = Field(sa_column=Column(JSONB, nullable=False, server_default=text("'{}'")))
-    fired_at: datetime = Field(sa_type=DateTime(timezone=True))
+    fired_at: datetime = timestamp()
 
 
 plain_texts()

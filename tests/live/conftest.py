@@ -12,8 +12,9 @@ from leadvibe.ids import new_id
 from leadvibe.live.events import Lagged, LiveEvent, Subscription
 from leadvibe.live.hub import Hub
 from leadvibe.live.publisher import Publisher
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
-from leadvibe.store.tables import EventType, Lane, Ruleset
+from leadvibe.store.tables import EventType, Lane
 from tests.live.event_log import PRIMARY, EventLog, any_time
 
 

@@ -20,10 +20,10 @@ from leadvibe.doctor import Finding, examine
 from leadvibe.live.publisher import Publisher
 from leadvibe.pipeline.worker import Worker
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
 from leadvibe.store.partitions import make_partitions, months_ahead
 from leadvibe.store.slack_tables import SlackConnection
-from leadvibe.store.tables import Ruleset
 from tests.serve_process import leadvibe, refusal
 
 

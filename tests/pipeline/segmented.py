@@ -12,11 +12,11 @@ from leadvibe.ids import new_id
 from leadvibe.scoring.conditions import OPERATORS
 from leadvibe.scoring.segments import Kind
 from leadvibe.store import segment_config, segment_queries
-from leadvibe.store.config_tables import AccountLevel, ProfileLevel
+from leadvibe.store.config_tables import AccountLevel, EngagementLevel, ProfileLevel
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import hold_lane
 from leadvibe.store.segment_tables import Segment, SegmentRule
-from leadvibe.store.tables import EngagementLevel, Lead
+from leadvibe.store.tables import Lead
 from tests.pipeline.units import Unit
 
 _TEXTS = (

@@ -13,8 +13,9 @@ from leadvibe.pipeline.sample.story import tell
 from leadvibe.pipeline.sample.wiping import wipe
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store import sample_data, segment_config, segment_members
+from leadvibe.store.columns import ConfigRow
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
-from leadvibe.store.tables import ConfigRow, Ruleset
 from tests.pipeline.units import Unit, body, email, true_counts
 from tests.store.test_schema import TABLES, is_tenant
 

@@ -15,10 +15,9 @@ from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.events import read_event
 from leadvibe.pipeline.lead_deletion import begin, finish
 from leadvibe.pipeline.merging import Truncation, merge
-from leadvibe.store.config_tables import DecayRule
+from leadvibe.store.config_tables import DecayRule, EngagementLevel
 from leadvibe.store.config_tables import SurgeTrigger as SurgeTriggerRow
 from leadvibe.store.database import Database
-from leadvibe.store.tables import EngagementLevel
 from leadvibe.store.trigger_tables import (
     EventStep,
     MilestoneTrigger,

@@ -23,10 +23,11 @@ from leadvibe.scoring import surge
 from leadvibe.scoring.model import DECAY, Event, UnitConfig, VelocityFilter
 from leadvibe.scoring.replay import Replay, replay
 from leadvibe.store import unit_config
+from leadvibe.store.config_tables import Rule, Ruleset, SurgePolicyRow
 from leadvibe.store.config_tables import SurgeTrigger as SurgeTriggerRow
+from leadvibe.store.config_tables import VelocityFilter as VelocityFilterRow
 from leadvibe.store.database import Database
-from leadvibe.store.tables import EventType, Lane, Organisation, OrgUnit, Rule, Ruleset, SurgePolicyRow
-from leadvibe.store.tables import VelocityFilter as VelocityFilterRow
+from leadvibe.store.tables import EventType, Lane, Organisation, OrgUnit
 from tests.scoring.streams import START, at
 
 # When the events of these tests are received: after all of them happened.

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from leadvibe.pipeline.segment_job import bring_up_to_date
+from leadvibe.store.columns import now
 from leadvibe.store.database import Database
-from leadvibe.store.tables import now
 from tests.rest_compat.conftest import Org, Scoring, fields, refused
 
 

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
-from leadvibe.store.tables import Account, Lead, LeadAlias, Ruleset
+from leadvibe.store.tables import Account, Lead, LeadAlias
 from tests.schema.conftest import Server
 
 CREATE = "mutation ($input: LeadInput!) { createLead(input: $input) { leadId metadata accountId profile } }"

@@ -10,8 +10,9 @@ from sqlalchemy import event
 
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store import lead_state
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
-from leadvibe.store.tables import Lead, Ruleset
+from leadvibe.store.tables import Lead
 from tests.schema.conftest import Server
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.database import Database
-from leadvibe.store.tables import Lead, Ruleset, ScoreSnapshot
+from leadvibe.store.tables import Lead, ScoreSnapshot
 from tests.schema.conftest import Server
 
 NOW = datetime.now(UTC)

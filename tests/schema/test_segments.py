@@ -8,8 +8,8 @@ import pytest
 
 from leadvibe.pipeline.segment_job import bring_up_to_date
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store.columns import now
 from leadvibe.store.database import Database
-from leadvibe.store.tables import now
 from tests.schema.conftest import Server, bearer
 
 RULE = {"ruleType": "LEAD_METADATA", "fieldName": "a", "operator": "equals", "value": "x"}

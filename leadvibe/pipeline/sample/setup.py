@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from leadvibe.ids import new_id
+from leadvibe.store.columns import ConfigRow
 from leadvibe.store.config_tables import (
     AccountLevel,
     AccountRule,
@@ -17,10 +18,12 @@ from leadvibe.store.config_tables import (
     ProfileMapping,
     ProfileRule,
     ProfileRuleset,
+    Rule,
+    Ruleset,
     SurgeTrigger,
+    VelocityFilter,
 )
 from leadvibe.store.segment_tables import Segment, SegmentRule
-from leadvibe.store.tables import ConfigRow, Rule, Ruleset, VelocityFilter
 from leadvibe.store.trigger_tables import EventStep, MilestoneTrigger, PatternCondition, PatternTrigger, SequenceTrigger
 
 # Who made it, by which wiping knows it.
