@@ -31,8 +31,9 @@ from leadvibe.schema.app import graphql_routes
 from leadvibe.store.database import Database
 
 
-class Server(Starlette):
-    """Starlette behind what every request goes through, and behind the REST operations."""
+class Application(Starlette):
+    """The ASGI application of an API process: Starlette behind what every request goes through, and behind the REST
+    operations. `settings.database_url` names its database."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -45,11 +46,6 @@ class Server(Starlette):
     def build_middleware_stack(self) -> ASGIApp:
         rest = RestDoor(super().build_middleware_stack(), ROUTES)
         return tracing.traced(Access(for_browsers(rest, self._settings)))
-
-
-def create_app(settings: Settings) -> Starlette:
-    """The ASGI application of an API process; `settings.database_url` names its database."""
-    return Server(settings)
 
 
 def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

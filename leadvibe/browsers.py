@@ -10,19 +10,18 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from leadvibe.config import Settings
 from leadvibe.errors import bad_request, forbidden
-from leadvibe.resolvers import requests
+from leadvibe.resolvers.requests import header
 from leadvibe.rest_compat.codec import error_response
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _SENT = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-Id", "X-Unit-Id"]
 _SHOWN = ["Retry-After", "X-Org-Id", "X-Request-Id", "X-Total-Count", "X-Unit-Id"]
-_OF_BROWSERS = frozenset({b"origin", b"sec-fetch-site"})
 _PROBES = frozenset({"/livez", "/readyz"})
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -64,7 +63,7 @@ class NamedHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_probe = scope["type"] == "lifespan" or scope["path"] in _PROBES
-        if is_probe or self._is_ours(Headers(scope=scope).get("host", "")):
+        if is_probe or self._is_ours(header(scope, b"host") or ""):
             return await self.app(scope, receive, send)
         if scope["type"] == "websocket":
             return await send({"type": "websocket.close", "code": 1008})
@@ -95,16 +94,13 @@ class ForeignPages:
 
     def _welcome(self, scope: Scope) -> bool:
         """Programs send neither header; browsers cannot be made to lie in them."""
-        if _OF_BROWSERS.isdisjoint(requests.headers_of(scope)):
-            return True
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
+        origin = header(scope, b"origin")
         if origin in self._trusted:
             return True
-        if (site := headers.get("sec-fetch-site")) is not None:
+        if (site := header(scope, b"sec-fetch-site")) is not None:
             return site in ("same-origin", "none")
         # Compared as a text: what is no URL is no reason to fail.
-        return headers["origin"].partition("://")[2] == headers.get("host")
+        return origin is None or origin.partition("://")[2] == header(scope, b"host")
 
 
 class HtmlHeaders:

@@ -97,10 +97,10 @@ class _Server(uvicorn.Server):
 async def serve_api(settings: Settings, listener: socket.socket) -> None:
     """One API process; uvicorn handles SIGINT and SIGTERM."""
     gc.disable()  # what is imported stays: collections in between would find nothing, and take a fifth of the time
-    from leadvibe.app import create_app  # here and below: each part takes a while to import what it alone needs
+    from leadvibe.app import Application  # here and below: each part takes a while to import what it alone needs
 
     tracing.start("api")
-    app = create_app(settings)
+    app = Application(settings)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -107,15 +107,15 @@ class Authenticator:
 
     async def _credential(self, encoded: str) -> Caller:
         key = hashlib.sha256(encoded.encode()).digest()
-        if (proven := self._proven.get(key)) is not None:
-            stored = await self._pairs.get(proven.client_id)
-            if stored is not None and stored.secret_hash == proven.secret_hash:
-                return stored.caller
-        client_id, client_secret = _pair(encoded)
+        proven = self._proven.get(key)
+        client_id = proven.client_id if proven is not None else _pair(encoded)[0]
         stored = await self._pairs.get(client_id)
-        if stored is None or not await self._proves(key, client_secret, stored.secret_hash):
+        if stored is None:
             raise unauthorized()
-        self._proven[key] = _Proven(client_id, stored.secret_hash)
+        if proven is None or proven.secret_hash != stored.secret_hash:
+            if not await self._proves(key, _pair(encoded)[1], stored.secret_hash):
+                raise unauthorized()
+            self._proven[key] = _Proven(client_id, stored.secret_hash)
         return stored.caller
 
     async def _proves(self, key: bytes, client_secret: str, secret_hash: str) -> bool:

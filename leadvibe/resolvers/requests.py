@@ -54,10 +54,11 @@ _HEADERS = "leadvibe.headers"
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
-    """The headers by their lower-case names, gone through once for all who ask; of a repeated one the last."""
+    """The headers by their lower-case names, gone through once for all who ask; of a repeated one the first, as
+    Starlette has it."""
     known: dict[bytes, bytes] | None = scope.get(_HEADERS)
     if known is None:
-        known = scope[_HEADERS] = dict(scope["headers"])
+        known = scope[_HEADERS] = dict(reversed(scope["headers"]))
     return known
 
 

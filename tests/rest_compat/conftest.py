@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
 from leadvibe.live.publisher import Publisher
@@ -57,7 +57,7 @@ async def authenticator(database: Database) -> Authenticator:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[str]:
     """A server on a port that the system gave; its URL."""
-    async with serving(create_app(settings)) as url:
+    async with serving(Application(settings)) as url:
         yield url
 
 

@@ -16,7 +16,7 @@ import websockets
 from starlette.applications import Starlette
 from websockets.typing import Subprotocol
 
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
 from leadvibe.pipeline.scheduler import JOBS
@@ -53,7 +53,7 @@ class Audited:
 
 @pytest.fixture(scope="session")
 async def audited_app(database_url: str) -> AsyncIterator[tuple[Starlette, str]]:
-    app = create_app(Settings(database_url=database_url))
+    app = Application(Settings(database_url=database_url))
     async with serving(app) as url:
         yield app, url
 
@@ -354,7 +354,7 @@ async def test_every_order_is_read_from_an_index(audited: Audited, database: Dat
 async def test_stopping_writes_what_waits(database_url: str, authenticator: Authenticator, database: Database) -> None:
     made = await new_org(authenticator, "stopping")
     async with (
-        serving(create_app(Settings(database_url=database_url))) as url,
+        serving(Application(Settings(database_url=database_url))) as url,
         client(url, **bearer(made.token)) as http,
     ):
         await asyncio.gather(*(http.get("/channels") for _ in range(5)))

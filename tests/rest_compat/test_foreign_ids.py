@@ -11,7 +11,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
 from leadvibe.resolvers.authentication import Authenticator, Credentials
@@ -120,7 +120,7 @@ async def closed(
     unit_id = await add_unit(database, org, None)
     async with database.session() as session, session.begin():
         session.add(Membership(unit_id=unit_id, org_member_id=neighbour.org_member_id, role="Owner"))
-    app = create_app(Settings(database_url=database_url))
+    app = Application(Settings(database_url=database_url))
     async with serving(app) as url, client(url) as http:
         ids = await _one_of_each(http, bearer(org.token), scoring)
         ids |= {"unit": org.unit_id, "member": org.org_member_id}

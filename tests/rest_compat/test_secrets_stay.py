@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from leadvibe import logs
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.ids import new_id
 from leadvibe.resolvers.authentication import Authenticator
@@ -64,7 +64,7 @@ async def org(authenticator: Authenticator) -> AsyncIterator[Bootstrapped]:
 async def test_no_secret_is_told(
     database_url: str, database: Database, org: Bootstrapped, written: io.StringIO
 ) -> None:
-    app = create_app(Settings(database_url=database_url))
+    app = Application(Settings(database_url=database_url))
     async with serving(app) as url, client(url) as http:
         ear = Eavesdropper(http, bearer(org.token))
         secrets = {SENT, PASSWORD, org.client_secret, org.token}

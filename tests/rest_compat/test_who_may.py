@@ -16,7 +16,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.resolvers.authentication import Authenticator, Credentials
 from leadvibe.resolvers.bootstrap import Bootstrapped
@@ -102,7 +102,7 @@ async def walk(database_url: str, database: Database, authenticator: Authenticat
     callers["credential"] = basic(org.client_id, org.client_secret)
     callers["undecided"] = bearer(other.token)
     await add_unit(database, other, "Owner")
-    app = create_app(Settings(database_url=database_url))
+    app = Application(Settings(database_url=database_url))
     async with serving(app) as url, client(url) as http:
         made = await http.post("/settings/tokens", json={"name": "walk"}, headers=callers.pop("operator"))
         callers["token"] = bearer(made.json()["token"]) | unit

@@ -16,7 +16,7 @@ import uvicorn
 import websockets
 from starlette.applications import Starlette
 
-from leadvibe.app import create_app
+from leadvibe.app import Application
 from leadvibe.config import Settings
 from leadvibe.resolvers.bootstrap import Bootstrapped
 
@@ -87,7 +87,7 @@ def basic(of: Bootstrapped) -> dict[str, str]:
 
 @pytest.fixture
 async def server(database_url: str) -> AsyncIterator[Server]:
-    app = create_app(Settings(database_url=database_url))
+    app = Application(Settings(database_url=database_url))
     running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
     task = asyncio.create_task(running.serve())
     while not running.started:  # noqa: ASYNC110  (uvicorn offers nothing to await)
