@@ -163,6 +163,11 @@ class DeliveryQueries:
         return WebhookSecret.of(await deliveries.get_webhook_secret(info.context))
 
 
+@strawberry.input(description="Which dead deliveries are sent once more; what is left out does not filter.")
+class DeadDeliveriesInput:
+    channel: DeliveryChannel | None = strawberry.field(default=None, description="Only those that go this way.")
+
+
 @strawberry.type
 class DeliveryMutations:
     @field
@@ -172,14 +177,10 @@ class DeliveryMutations:
 
     @field
     async def redeliver_dead(
-        self,
-        info: Info,
-        channel: Annotated[
-            DeliveryChannel | None, strawberry.argument(description="Only those that go this way.")
-        ] = None,
-    ) -> int:
+        self, info: Info, input: Annotated[DeadDeliveriesInput, strawberry.argument(description="Which.")]
+    ) -> int | None:
         """Sends dead deliveries once more, the oldest 10,000 of them; how many."""
-        return await deliveries.redeliver_dead(info.context, _value(channel))
+        return await deliveries.redeliver_dead(info.context, _value(input.channel))
 
     @field
     async def rotate_webhook_secret(self, info: Info) -> WebhookSecret | None:

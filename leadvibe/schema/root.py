@@ -1,4 +1,10 @@
-"""The schema: all nouns put together."""
+"""The schema: all nouns put together.
+
+A mutation that carries data takes it as one `input`. What it acts on is named beside that, by id: of a thing, of
+several, or of what the new thing becomes part of; an event type's id is its name, `eventType`. A mutation that only
+says what it acts on takes nothing but that. `ingestEvents` takes a list of inputs, and the key under which the
+whole list is taken once.
+"""
 
 from __future__ import annotations
 
