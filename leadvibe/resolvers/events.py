@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,6 +74,13 @@ async def list_lead_events(
     """A lead's events, newest first, without those of hidden types; 404 for an unknown lead."""
     await get_lead(context, lead_id)
     return await list_events(context, EventFilter(lead_id=lead_id, event_type=event_type), limit, after, offset, read)
+
+
+@operation(Permission.READ)
+async def get_events(context: Context, event_ids: Collection[str]) -> dict[str, EngagementEvent]:
+    """The events that the unit has of these, by id, also those of hidden types."""
+    async with context.services.database.session() as session:
+        return await event_queries.some(session, context.caller.unit_id, event_ids)
 
 
 @operation(Permission.READ)

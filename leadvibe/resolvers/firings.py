@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from asyncpg import Record
@@ -27,6 +27,13 @@ async def list_firings(
     """The unit's firings, newest first."""
     async with context.services.database.session() as session:
         return await firings.page(session, context.caller.unit_id, wanted, limit, after, offset)
+
+
+@operation(Permission.READ)
+async def get_firings(context: Context, firing_ids: Collection[str]) -> dict[str, TriggerFiring]:
+    """The firings that the unit has of these, by id."""
+    async with context.services.database.session() as session:
+        return await firings.some(session, context.caller.unit_id, firing_ids)
 
 
 @operation(Permission.READ)

@@ -13,7 +13,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 from strawberry.types.info import Info as StrawberryInfo
 
-from leadvibe.resolvers import accounts, leads
+from leadvibe.resolvers import accounts, events, firings, leads
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.family import Family
@@ -23,8 +23,9 @@ from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
 from leadvibe.store.account_queries import AccountFigures
 from leadvibe.store.config_tables import ProfileRuleset, Ruleset
-from leadvibe.store.tables import Account, Lead, LeadAlias
+from leadvibe.store.tables import Account, EngagementEvent, Lead, LeadAlias
 from leadvibe.store.time_ranges import TimeRange
+from leadvibe.store.trigger_tables import TriggerFiring
 
 
 @dataclass(slots=True)
@@ -43,6 +44,9 @@ class GraphQLContext(Context):
     _profile_levels: asyncio.Future[list[Level]] | None = None
     _account_levels: asyncio.Future[list[Level]] | None = None
     _leads: DataLoader[str, Lead | None] | None = None
+    _events: DataLoader[str, EngagementEvent | None] | None = None
+    _firings: DataLoader[str, TriggerFiring | None] | None = None
+    _families: DataLoader[Family[Any], Sequence[Any]] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
     _session_counts: DataLoader[tuple[str, TimeRange], int] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
@@ -82,6 +86,9 @@ class GraphQLContext(Context):
             _profile_levels=None,
             _account_levels=None,
             _leads=None,
+            _events=None,
+            _firings=None,
+            _families=None,
             _aliases=None,
             _session_counts=None,
             _accounts=None,
@@ -126,6 +133,27 @@ class GraphQLContext(Context):
         return self._leads
 
     @property
+    def events(self) -> DataLoader[str, EngagementEvent | None]:
+        """Events by their ids."""
+        if self._events is None:
+            self._events = DataLoader(self._load_events, cache=False)
+        return self._events
+
+    @property
+    def firings(self) -> DataLoader[str, TriggerFiring | None]:
+        """Firings by their ids."""
+        if self._firings is None:
+            self._firings = DataLoader(self._load_firings, cache=False)
+        return self._firings
+
+    @property
+    def families(self) -> DataLoader[Family[Any], Sequence[Any]]:
+        """All rows of configuration families, as they are at the time: mutations of the same operation change them."""
+        if self._families is None:
+            self._families = DataLoader(self._load_families, cache=False)
+        return self._families
+
+    @property
     def aliases(self) -> DataLoader[str, list[LeadAlias]]:
         """The aliases of leads, by the leads' ids."""
         if self._aliases is None:
@@ -156,6 +184,18 @@ class GraphQLContext(Context):
     async def _load_leads(self, lead_ids: list[str]) -> list[Lead | None]:
         found = await leads.get_leads(self, lead_ids)
         return [found.get(lead_id) for lead_id in lead_ids]
+
+    async def _load_events(self, event_ids: list[str]) -> list[EngagementEvent | None]:
+        found = await events.get_events(self, event_ids)
+        return [found.get(event_id) for event_id in event_ids]
+
+    async def _load_firings(self, firing_ids: list[str]) -> list[TriggerFiring | None]:
+        found = await firings.get_firings(self, firing_ids)
+        return [found.get(firing_id) for firing_id in firing_ids]
+
+    async def _load_families(self, families: list[Family[Any]]) -> list[Sequence[Any]]:
+        found = {family: await family.list(self) for family in set(families)}
+        return [found[family] for family in families]
 
     async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
         found = await leads.list_lead_aliases(self, lead_ids)

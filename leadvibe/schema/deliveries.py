@@ -12,6 +12,7 @@ from leadvibe.resolvers import deliveries
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
+from leadvibe.schema.triggers import Firing
 from leadvibe.store import delivery_tables, outbox, webhook_secrets
 from leadvibe.store.delivery_log import DeliveryFilter, LoggedDelivery
 
@@ -80,6 +81,12 @@ class Delivery:
     next_attempt_at: datetime | None = strawberry.field(description="When it is tried next; null when it is not.")
     finished_at: datetime | None = strawberry.field(description="When it was delivered or given up.")
     attempts: list[DeliveryAttempt] = strawberry.field(description="The tries, oldest first.")
+
+    @field
+    async def firing(self, info: Info) -> Firing | None:
+        """The firing itself; null for a surge, which is none."""
+        row = await info.context.firings.load(self.firing_id)
+        return None if row is None else Firing.of(row)
 
     @classmethod
     def of(cls, logged: LoggedDelivery) -> Delivery:

@@ -8,6 +8,8 @@ from typing import Annotated
 import strawberry
 
 from leadvibe.resolvers import event_scores, event_types, events
+from leadvibe.resolvers.rulesets import RULES
+from leadvibe.schema.configuration import Rule, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.events import Event, event_of, reading
 from leadvibe.schema.fields import field
@@ -34,6 +36,11 @@ class RulesetEffect:
     after: BigInt = strawberry.field(description="The score after.")
     boost: BigInt = strawberry.field(description="The part of the points that the surge multiplier added.")
     rule_id: strawberry.ID | None = strawberry.field(description="The rule that counted, if one did.")
+
+    @field
+    async def rule(self, info: Info) -> Rule | None:
+        """The rule as it is now; null without one, or when it is gone."""
+        return await find_row(info, RULES, self.rule_id)
 
 
 @strawberry.type(description="What an event did to its lead's scores.")

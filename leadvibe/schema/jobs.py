@@ -13,6 +13,8 @@ from strawberry.file_uploads import Upload
 
 from leadvibe.errors import bad_request
 from leadvibe.resolvers import imports, jobs, rescore
+from leadvibe.resolvers.triggers import MILESTONES
+from leadvibe.schema.configuration import MilestoneTrigger, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.lead_deletion import JobStatus
@@ -112,6 +114,11 @@ class ImportMutations:
 class MilestoneCrossings:
     trigger_id: strawberry.ID = strawberry.field(description="The trigger.")
     leads: BigInt = strawberry.field(description="How many leads; a rescoring itself fires nothing.")
+
+    @field
+    async def trigger(self, info: Info) -> MilestoneTrigger | None:
+        """The trigger itself."""
+        return await find_row(info, MILESTONES, self.trigger_id)
 
 
 @strawberry.type(description="What a rescoring would change.")

@@ -37,6 +37,7 @@ from leadvibe.schema.governance import GovernanceQueries
 from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations, RescoreQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
+from leadvibe.schema.lead_lookups import LeadLookups
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.limits import Limits
 from leadvibe.schema.merging import MergeMutations, MergeQueries
@@ -77,6 +78,7 @@ SCHEMA = _Schema(
         "Query",
         "What can be asked.",
         LeadQueries,
+        LeadLookups,
         AccountQueries,
         MergeQueries,
         DeletionQueries,

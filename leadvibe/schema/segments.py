@@ -11,6 +11,7 @@ import strawberry
 from leadvibe.errors import bad_request
 from leadvibe.resolvers import segments
 from leadvibe.resolvers.segments import SEGMENT_RULES, SEGMENTS
+from leadvibe.schema.configuration import way_to_parent, way_to_rules
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
 from leadvibe.schema.families import all_of, family_fields
@@ -21,7 +22,7 @@ from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.store import segment_tables
 
-SegmentRule = object_type(segment_tables.SegmentRule)
+SegmentRule = object_type(segment_tables.SegmentRule, way_to_parent("segment", SEGMENTS, "segment_id", __name__))
 SegmentRuleInput = input_type(SEGMENT_RULES.Input, "What a segment rule is made of.")
 
 SegmentId = Annotated[strawberry.ID, strawberry.argument(description="The segment.")]
@@ -54,11 +55,6 @@ class _SegmentFields:
     segment_id: strawberry.Private[str]
 
     @field
-    async def rules(self, info: Info) -> list[SegmentRule]:  # type: ignore[valid-type]
-        """Its rules in the order in which they are joined."""
-        return list(await SEGMENT_RULES.list(info.context, segment_id=self.segment_id))
-
-    @field
     async def count(self, info: Info) -> BigInt:
         """How many leads belong to it now."""
         return BigInt(await segments.count_segment(info.context, self.segment_id))
@@ -82,6 +78,7 @@ class _SegmentFields:
 
 Segment = object_type(
     segment_tables.Segment,
+    way_to_rules(SEGMENT_RULES, "segment_id", __name__, "Its rules in the order in which they are joined."),
     *(each for each in _SegmentFields.__strawberry_definition__.fields if each.base_resolver),  # type: ignore[attr-defined]
 )
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 import strawberry
 
 from leadvibe.resolvers import surge_events, surge_metrics
+from leadvibe.resolvers.surge import SURGE_TRIGGERS
+from leadvibe.schema.configuration import SurgeTrigger, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.of_lead import OfLead
@@ -37,6 +39,11 @@ class Surge(OfLead):
     event_count: BigInt = strawberry.field(description="The lead's events in the window that ended here.")
     window_seconds: BigInt = strawberry.field(description="Length of the window.")
     detected_at: datetime = strawberry.field(description="The time of the event that made the surge.")
+
+    @field
+    async def trigger(self, info: Info) -> SurgeTrigger | None:
+        """The trigger as it is now; null when it is gone."""
+        return await find_row(info, SURGE_TRIGGERS, self.trigger_id)
 
 
 @strawberry.type(description="A lead had as many events within a trigger's window as that asks for.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal, NamedTuple
@@ -143,6 +143,15 @@ async def event(session: AsyncSession, unit_id: str, event_id: str) -> Engagemen
     """The event, also when its type is hidden; the newest one, should an id have been used again."""
     query = select(EngagementEvent).where(EngagementEvent.unit_id == unit_id, EngagementEvent.event_id == event_id)
     return (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(1))).first()
+
+
+async def some(session: AsyncSession, unit_id: str, event_ids: Collection[str]) -> dict[str, EngagementEvent]:
+    """The events that there are of these, by id; the newest of an id that was used again."""
+    query = select(EngagementEvent).where(
+        EngagementEvent.unit_id == unit_id, col(EngagementEvent.event_id).in_(event_ids)
+    )
+    rows = await session.exec(query.order_by(col(EngagementEvent.occurred_at), col(EngagementEvent.seq)))
+    return {row.event_id: row for row in rows.all()}
 
 
 # Before and behind every event.

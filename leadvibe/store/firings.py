@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 
 from asyncpg import Record
@@ -46,6 +46,12 @@ async def page(
     rows = (await session.exec(query.limit(limit + 1).offset(offset))).all()
     cursors = [encode_cursor([row.seq, row.firing_id]) for row in rows[:limit]]
     return Page(rows[:limit], cursors, len(rows) > limit, total)
+
+
+async def some(session: AsyncSession, unit_id: str, firing_ids: Collection[str]) -> dict[str, TriggerFiring]:
+    """The firings that there are of these, by id."""
+    query = select(TriggerFiring).where(TriggerFiring.unit_id == unit_id, col(TriggerFiring.firing_id).in_(firing_ids))
+    return {row.firing_id: row for row in (await session.exec(query)).all()}
 
 
 async def export(
