@@ -12,8 +12,9 @@ from leadvibe.resolvers import deliveries
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
+from leadvibe.schema.selections import reading
 from leadvibe.schema.triggers import Firing
-from leadvibe.store import delivery_tables, outbox, webhook_secrets
+from leadvibe.store import delivery_log, delivery_tables, outbox, webhook_secrets
 from leadvibe.store.delivery_log import DeliveryFilter, LoggedDelivery
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="The delivery.")]
@@ -109,6 +110,10 @@ class Delivery:
         )
 
 
+# The fields that read the large attributes of a delivery's row, and its tries.
+_READERS = {"payload": ["payload"], delivery_log.TRIES: ["attempts"]}
+
+
 def _shown(row: delivery_tables.Delivery) -> str:
     """Where a message goes, without the path of a URL: that is often a secret."""
     target = row.target
@@ -156,7 +161,8 @@ class DeliveryQueries:
     ) -> Connection[Delivery]:
         """The log of deliveries, newest first. It is kept for 30 days."""
         wanted = DeliveryFilter(_value(status), _value(channel), trigger_type)
-        page = await deliveries.list_deliveries(info.context, wanted, checked(first), after)
+        read = reading(info, _READERS)
+        page = await deliveries.list_deliveries(info.context, wanted, checked(first), after, read)
         return connection(page, [Delivery.of(row) for row in page.rows], after)
 
     @field

@@ -183,6 +183,8 @@ LEAD_COLUMNS = Columns(
     },
     renamed={"metadata": "lead_metadata", "fit": "profile_scores"},
 )
+# Those that read the large ones.
+LEAD_READERS = LEAD_COLUMNS.readers("lead_metadata", "scores", "profile_scores", "decay_cycles")
 
 
 @strawberry.input(description="Which leads a list shows; what is left out does not filter.")

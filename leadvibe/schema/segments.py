@@ -16,10 +16,11 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
 from leadvibe.schema.families import all_of, family_fields
 from leadvibe.schema.fields import field
-from leadvibe.schema.leads import Lead
+from leadvibe.schema.leads import LEAD_READERS, Lead
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.store import segment_tables
 
 SegmentRule = object_type(segment_tables.SegmentRule, way_to_parent("segment", SEGMENTS, "segment_id", __name__))
@@ -62,7 +63,8 @@ class _SegmentFields:
     @field
     async def leads(self, info: Info, first: First = 50, after: After = None) -> Connection[Lead]:
         """The leads that belong to it now, by score."""
-        page = await segments.list_segment_leads(info.context, self.segment_id, checked(first), after)
+        read = reading(info, LEAD_READERS)
+        page = await segments.list_segment_leads(info.context, self.segment_id, checked(first), after, read=read)
         return connection(page, [Lead.of(row) for row in page.rows], after)
 
     @field

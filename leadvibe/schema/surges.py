@@ -16,6 +16,7 @@ from leadvibe.schema.fields import field
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.schema.words import Channel
 from leadvibe.store import tables
 from leadvibe.store.surge_events import SurgeFilter
@@ -149,5 +150,5 @@ class SurgeQueries:
     ) -> Connection[SurgeEvent]:
         """The surges that were detected, newest first; none while the unit's `surgeTriggersEnabled` is off."""
         wanted = SurgeFilter(start, end, channel)
-        page = await surge_events.list_surge_events(info.context, wanted, checked(first), after)
+        page = await surge_events.list_surge_events(info.context, wanted, checked(first), after, read=reading(info, {}))
         return connection(page, [SurgeEvent.of(row) for row in page.rows], after)

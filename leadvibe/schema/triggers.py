@@ -25,6 +25,7 @@ from leadvibe.schema.node import Node
 from leadvibe.schema.of_lead import OfLead, find_leads
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.store.firings import FiringFilter
 from leadvibe.store.trigger_tables import FiringKind, TriggerFiring
 
@@ -169,7 +170,8 @@ class TriggerQueries:
         """Firings of triggers, newest first."""
         kind: Any = None if type is None else type.value
         wanted = FiringFilter(kind, trigger_id, lead_id)
-        page = await firings.list_firings(info.context, wanted, checked(first), after)
+        read = reading(info, {"matched": ["eventTypes"]})
+        page = await firings.list_firings(info.context, wanted, checked(first), after, read=read)
         return connection(page, [Firing.of(row) for row in page.rows], after)
 
     @field
