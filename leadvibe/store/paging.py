@@ -69,13 +69,14 @@ class Cursors(Sequence[str]):
         return encode_cursor(self._values_of(self._rows[index]))
 
 
-def decode_cursor(cursor: str, keys: Sequence[SortKey]) -> list[Any]:
-    """The values of the row that a cursor names; 400 for anything this server did not make."""
+def decode_cursor(cursor: str, keys: Sequence[SortKey], argument: str = "after") -> list[Any]:
+    """The values of the row that a cursor names; 400, told of the argument, for anything this server did not make."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [_typed(value, key.column.type.python_type) for key, value in zip(keys, values, strict=True)]
     except (ValueError, TypeError, OverflowError):
-        raise bad_request("The cursor is not one of this list.", after="is not a cursor of this list") from None
+        problem = {argument: "is not a cursor of this list"}
+        raise bad_request("The cursor is not one of this list.", **problem) from None
 
 
 def _typed(value: Any, kind: type) -> Any:
