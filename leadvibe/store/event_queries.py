@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, and_, func, or_, tuple_
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store import event_counts, event_types
 from leadvibe.store.database import Database
-from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.paging import (
+    EVERYTHING,
+    Cursors,
+    Page,
+    Reading,
+    SortKey,
+    behind,
+    bounded_count,
+    decode_cursor,
+    read_rows,
+    skipping,
+)
 from leadvibe.store.tables import EngagementEvent
 
 KEYS = [SortKey(EngagementEvent.occurred_at), SortKey(EngagementEvent.seq)]
-_METADATA: Any = EngagementEvent.event_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +71,6 @@ class EventFilter:
         return and_(*pairs) if self.logic == "and" else or_(*pairs)
 
 
-class Reading(NamedTuple):
-    """What of a page somebody wants to know beside the plain columns of its events, which are small."""
-
-    metadata: bool = True
-    total: bool = True
-
-
-ALL = Reading()
-
 # Of a metadata filter the total is told from so many of the newest events; a list reads until a page is full.
 _EVENTS_SAMPLED = 10_000
 
@@ -101,7 +101,7 @@ async def page(
     limit: int,
     after: str | None = None,
     offset: int = 0,
-    read: Reading = ALL,
+    read: Reading = EVERYTHING,
 ) -> Page[EngagementEvent]:
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
     hidden = await event_types.hidden_names(session, unit_id)
@@ -111,21 +111,18 @@ async def page(
         wanted, offset = await _skip_days(session, unit_id, wanted, offset)
     conditions = wanted.conditions(unit_id, hidden)
     query = select(EngagementEvent).where(*conditions)
-    if not read.metadata:
-        query = query.options(defer(_METADATA, raiseload=True))
     if after is not None:
         query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
     elif offset:
         place = tuple_(*(key.column for key in KEYS))
         query = query.where(place.in_(skipping([key.column for key in KEYS], conditions, KEYS, offset, limit + 1)))
-    rows = (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(limit + 1))).all()
+    rows = await read_rows(session, query.order_by(*(key.clause for key in KEYS)).limit(limit + 1), read)
     shown = rows[:limit]
-    cursors = [encode_cursor([row.occurred_at, row.seq]) for row in shown]
     if wanted.metadata:  # the page may know better
         seen = before + len(rows) if rows else 0
         whole = after is None and len(rows) <= limit and (rows or not before)
         total = seen if whole else max(total, seen)
-    return Page(shown, cursors, len(rows) > limit, total)
+    return Page(shown, Cursors(shown, KEYS), len(rows) > limit, total)
 
 
 async def _skip_days(session: AsyncSession, unit_id: str, wanted: EventFilter, offset: int) -> tuple[EventFilter, int]:
@@ -143,6 +140,15 @@ async def event(session: AsyncSession, unit_id: str, event_id: str) -> Engagemen
     """The event, also when its type is hidden; the newest one, should an id have been used again."""
     query = select(EngagementEvent).where(EngagementEvent.unit_id == unit_id, EngagementEvent.event_id == event_id)
     return (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(1))).first()
+
+
+async def some(session: AsyncSession, unit_id: str, event_ids: Collection[str]) -> dict[str, EngagementEvent]:
+    """The events that there are of these, by id; the newest of an id that was used again."""
+    query = select(EngagementEvent).where(
+        EngagementEvent.unit_id == unit_id, col(EngagementEvent.event_id).in_(event_ids)
+    )
+    rows = await session.exec(query.order_by(col(EngagementEvent.occurred_at), col(EngagementEvent.seq)))
+    return {row.event_id: row for row in rows.all()}
 
 
 # Before and behind every event.
