@@ -23,7 +23,7 @@ from leadvibe.scoring.triggers import Milestone, Pattern, Seen
 from leadvibe.store import outbox, trigger_state
 from leadvibe.store.outbox import NewDelivery
 from leadvibe.store.queue import AnyConnection
-from leadvibe.store.trigger_state import Fired, LeadFacts, PastEvents
+from leadvibe.store.trigger_state import Fired, LeadFacts, Past
 from leadvibe.store.trigger_tables import FiringKind
 
 _PREFIXES: dict[FiringKind, str] = {
@@ -70,11 +70,7 @@ class _Suspect(NamedTuple):
     """A lead that has enough events for these sequences and patterns (by id), and its past."""
 
     watchers: dict[str, Watcher]
-    past: Sequence[PastEvents]
-
-    def seen(self, some: Some) -> list[Seen]:
-        """The past events that matter to some of the sequences and patterns."""
-        return [seen for events in self.past if events.name in some.reach for seen in events.seen()]
+    past: Past
 
 
 @dataclass(slots=True)
@@ -148,28 +144,27 @@ class Firings:
         found = await trigger_state.load_past(connection, unit_id, triggers, spans, self.last_seq)
         suspects = {}
         for lead_id, names in closers.items():
-            if suspect := self._suspect(self.followed[lead_id], found.get(lead_id, ()), names, *spans[lead_id]):
+            if suspect := self._suspect(self.followed[lead_id], found.get(lead_id, Past()), names, *spans[lead_id]):
                 suspects[lead_id] = suspect
         return suspects
 
     def _suspect(
-        self, followed: _Followed, past: Sequence[PastEvents], names: Iterable[str], first: datetime, last: datetime
+        self, followed: _Followed, past: Past, names: Iterable[str], first: datetime, last: datetime
     ) -> _Suspect | None:
         """A lead whose events from `first` to `last` have something to complete, if those of these `names` may."""
-        times: dict[str, list[datetime]] = {}
-        for events in past:
-            times[events.name] = sorted([*times.get(events.name, ()), *events.times])
-        counts = {name: len(of) for name, of in times.items()}
+        counts = past.counts()
         for seen, _, _ in followed.arrivals:
             if seen is not None:
                 counts[seen.name] = counts.get(seen.name, 0) + 1
         possible = {each.trigger_id: each for name in names for each in self.config.triggers.completed_by(name, counts)}
-        if not any(forgotten for _, _, forgotten in followed.arrivals):
-            possible = {
-                trigger_id: each
-                for trigger_id, each in possible.items()
-                if not (isinstance(each, Pattern) and each.goes_on(times, first, last))
-            }
+        patterns = [each for each in possible.values() if isinstance(each, Pattern)]
+        if patterns and not any(forgotten for _, _, forgotten in followed.arrivals):
+            times: dict[str, list[datetime]] = {}
+            for seen in sorted(past.seen({name for each in patterns for name in each.names})):
+                times.setdefault(seen.name, []).append(seen.at)
+            for each in patterns:
+                if each.goes_on(times, first, last):
+                    del possible[each.trigger_id]
         return _Suspect(possible, past) if possible else None
 
     def _matches(self, suspects: Mapping[str, _Suspect]) -> Iterator[Possible]:
@@ -177,7 +172,7 @@ class Firings:
         for lead_id, suspect in suspects.items():
             if suspect.watchers:
                 followed, some = self.followed[lead_id], Some(suspect.watchers.values())
-                for match in walk(some, suspect.seen(some), followed.arrivals):
+                for match in walk(some, suspect.past.seen(some.reach), followed.arrivals):
                     yield _possible(match, followed)
 
     def _decided(
@@ -213,7 +208,7 @@ class Firings:
         """The matches once more: what a firing of a sequence consumed is gone for the next."""
         some, followed = Some(suspect.watchers[each] for each in trigger_ids), self.followed[lead_id]
         used = {trigger_id: fired[lead_id, trigger_id].used for trigger_id in trigger_ids}
-        for match in walk(some, suspect.seen(some), followed.arrivals, used.__getitem__):
+        for match in walk(some, suspect.past.seen(some.reach), followed.arrivals, used.__getitem__):
             yield _possible(match, followed)
 
 

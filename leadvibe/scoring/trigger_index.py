@@ -25,9 +25,6 @@ class Thresholds:
         return self._milestones[bisect_right(self._thresholds, low) : bisect_right(self._thresholds, high)]
 
 
-_NO_THRESHOLDS = Thresholds(())
-
-
 Counts = Mapping[str, int]
 
 # Of so many sets of names it is remembered which watchers they do for.
@@ -121,8 +118,8 @@ class Triggers:
                 closing.setdefault(name, []).append(each)
             for name in each.names:
                 reach[name] = _longer(reach.get(name, timedelta()), each.reach)
-        names = {each.name for each in self.milestones}
-        reaching = {name: Thresholds(each for each in self.milestones if each.name == name) for name in names}
+        names = {None, *(each.name for each in self.milestones)}
+        reaching = {name: Thresholds(each for each in self.milestones if each.name in (None, name)) for name in names}
         for name, value in {
             "closing": {name: Closers(name, of) for name, of in closing.items()},
             "reach": reach,
@@ -144,10 +141,9 @@ class Triggers:
         name, itself among them, whenever they were. Every name that `counts` has has an event."""
         return self.closing.get(name, _NO_CLOSERS).with_events(counts)
 
-    def reached(self, name: str, before: int, after: int) -> Iterator[Milestone]:
+    def reached(self, name: str, before: int, after: int) -> Sequence[Milestone]:
         """The milestones that an event of this name takes the score over."""
-        for key in (name, None):
-            yield from self._reaching.get(key, _NO_THRESHOLDS).between(before, after)
+        return (self._reaching.get(name) or self._reaching[None]).between(before, after)
 
     def passed(self, before: int, after: int) -> Sequence[Milestone]:
         """The milestones that a rise takes the score over, whatever they ask of its event."""

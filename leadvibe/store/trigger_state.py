@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from leadvibe.scoring.event_names import normal_name
@@ -28,17 +30,31 @@ async def types_named(connection: AnyConnection, unit_id: str, names: Collection
     return [row["name"] for row in rows if row["name"] != DECAY and normal_name(row["name"]) in names]
 
 
-class PastEvents(NamedTuple):
-    """Events of one type of a lead's past. `metadata` is read where triggers look at it."""
+class Past(NamedTuple):
+    """Events of a lead's past, column by column: most leads have too few of them for anyone to look at one.
+    `metadata` is read where triggers look at it."""
 
-    name: str
-    times: Sequence[datetime]
-    seqs: Sequence[int]
-    metadata: Sequence[Mapping[str, Any] | None] | None
+    types: Sequence[str] = ()
+    times: Sequence[datetime] = ()
+    seqs: Sequence[int] = ()
+    metadata: Sequence[Mapping[str, Any] | None] | None = None
 
-    def seen(self) -> Iterator[Seen]:
-        for place, (at, seq) in enumerate(zip(self.times, self.seqs, strict=True)):
-            yield Seen(at, seq, self.name, (self.metadata[place] if self.metadata else None) or {})
+    def counts(self) -> dict[str, int]:
+        """How many events of each name."""
+        counts: dict[str, int] = {}
+        for event_type, count in Counter(self.types).items():
+            name = normal_name(event_type)
+            counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def seen(self, names: Collection[str]) -> list[Seen]:
+        """The events of these names."""
+        metadata = self.metadata or repeat(None)
+        return [
+            Seen(at, seq, name, about or {})
+            for event_type, at, seq, about in zip(self.types, self.times, self.seqs, metadata, strict=False)
+            if (name := normal_name(event_type)) in names
+        ]
 
 
 async def load_past(
@@ -47,25 +63,24 @@ async def load_past(
     triggers: Triggers,
     spans: Mapping[str, tuple[datetime, datetime]],
     up_to_seq: int,
-) -> dict[str, list[PastEvents]]:
+) -> dict[str, Past]:
     """The counted events, up to `up_to_seq`, that matter to sequences and patterns: lead → events, inside the
     span of its own and as far before it as triggers reach, at most the newest 1,000.
-
-    They come as arrays, since for most leads no more is asked than how many there are.
 
     Position and type stand in expressions, so that no index but that of leads fits: statistics that are a minute old
     make another one look as good, which is then read through for each lead.
     """
     types = await types_named(connection, unit_id, triggers.reach)
+    filtered = [each for each in types if normal_name(each) in triggers.filtered]
     reaches = [reach for reach in triggers.reach.values() if reach is not None]
     longest = max(reaches) if len(reaches) == len(triggers.reach) else None
+    metadata = "jsonb_agg(CASE WHEN event_type = ANY($7::text[]) THEN metadata END)" if filtered else "NULL::jsonb"
     rows = await connection.fetch(
         f"""
-        SELECT t.lead_id, e.event_type, e.times, e.seqs, e.metadata
+        SELECT t.lead_id, e.*
         FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS t (lead_id, since, upto)
         CROSS JOIN LATERAL (
-            SELECT event_type, array_agg(occurred_at) AS times, array_agg(seq) AS seqs,
-                   jsonb_agg(metadata) FILTER (WHERE event_type = ANY($7::text[])) AS metadata
+            SELECT array_agg(event_type) AS types, array_agg(occurred_at) AS times, array_agg(seq) AS seqs, {metadata}
             FROM (
                 SELECT occurred_at, seq, event_type, metadata FROM engagement_events
                 WHERE unit_id = $1 AND lead_id = t.lead_id AND occurred_at >= t.since AND occurred_at <= t.upto
@@ -73,21 +88,18 @@ async def load_past(
                   AND NOT observed AND suppression_reason IS NULL
                 ORDER BY occurred_at DESC, seq DESC LIMIT {_MOST_EVENTS}
             ) newest
-            GROUP BY event_type
         ) e
-        """,  # noqa: S608  (a constant)
+        WHERE e.types IS NOT NULL
+        """,  # noqa: S608  (constants)
         unit_id,
         list(spans),
         [_LONG_AGO if longest is None else first - longest for first, _ in spans.values()],
         [last for _, last in spans.values()],
         up_to_seq,
         types,
-        [each for each in types if normal_name(each) in triggers.filtered],
+        *([filtered] if filtered else []),
     )
-    past: dict[str, list[PastEvents]] = {}
-    for lead_id, event_type, times, seqs, metadata in rows:
-        past.setdefault(lead_id, []).append(PastEvents(normal_name(event_type), times, seqs, metadata))
-    return past
+    return {lead_id: Past(*columns) for lead_id, *columns in rows}
 
 
 @dataclass(slots=True)
