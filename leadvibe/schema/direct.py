@@ -1,0 +1,114 @@
+"""The short way of plain queries: found out once, and then answered without graphql-core's walk.
+
+A query is plain when its document has no directive, and whatever its top fields select is answered by columns (see
+projection.py): connections, lists and objects of which nothing is selected but attributes. Its top fields are
+resolved by the resolvers of the schema, as ever. Whatever comes otherwise than expected raises, and is left to
+graphql-core, which tells it: a query may be asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, NamedTuple
+
+from graphql import FieldNode, GraphQLField, GraphQLResolveInfo, OperationDefinitionNode, OperationType
+from graphql.execution.collect_fields import FieldDetailsList, collect_fields
+from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
+from graphql.pyutils import Path
+from strawberry.schema import Schema
+
+from leadvibe.schema.auditing import Told
+from leadvibe.schema.documents import known
+from leadvibe.schema.executor import PlannedDocument, ProjectingExecutor
+from leadvibe.schema.limits import Measured
+from leadvibe.schema.projection import Completer, Unusual, completer, is_transparent
+
+
+class _TopField(NamedTuple):
+    """A top field: its response key, what resolves it and is told to the resolver, and what completes its value."""
+
+    key: str
+    definition: GraphQLField
+    node: FieldNode
+    info: GraphQLResolveInfo[Any]
+    complete: Completer
+
+    async def answer(self, context: Any, variables: VariableValues) -> Any:
+        given = get_argument_values(self.definition, self.node, variables)
+        info = self.info._replace(context=context, variable_values=variables)
+        assert self.definition.resolve is not None
+        value = self.definition.resolve(None, info, **given)
+        (done,) = self.complete([await value if isawaitable(value) else value])
+        return done
+
+
+@dataclass(frozen=True, slots=True)
+class DirectQuery:
+    """A plain query. `told`: to the audit trail; `measured`: for the limits, which are the caller's to look at."""
+
+    told: Told
+    measured: Measured
+    operation: OperationDefinitionNode
+    fields: tuple[_TopField, ...]
+
+    async def answer(self, context: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The query's data with these values of its variables. Raises what a resolver raised, or Unusual."""
+        schema = self.fields[0].info.schema
+        variables = get_variable_values(schema, self.operation.variable_definitions or (), dict(given))
+        if isinstance(variables, list):
+            raise Unusual
+        if len(self.fields) == 1:
+            (field,) = self.fields
+            return {field.key: await field.answer(context, variables)}
+        async with asyncio.TaskGroup() as group:
+            tasks = {each.key: group.create_task(each.answer(context, variables)) for each in self.fields}
+        return {key: task.result() for key, task in tasks.items()}
+
+
+def direct_query(schema: Schema, text: str, name: str | None, variables: Mapping[str, Any]) -> DirectQuery | None:
+    """The operation of this name, or the only one of the text; None when it is not plain, or not known to be valid."""
+    document = known(schema, text)
+    if document is None or document.has_directives:
+        return None
+    found = document.kept.direct
+    if name not in found:
+        executor = schema.execution_context_class.build(
+            schema._schema, document, raw_variable_values=dict(variables), operation_name=name
+        )
+        if not isinstance(executor, ProjectingExecutor):
+            return None  # no such operation, or variables that it does not take
+        found[name] = _made(executor, document, name)
+    direct: DirectQuery | None = found[name]
+    return direct
+
+
+def _made(executor: ProjectingExecutor, document: PlannedDocument, name: str | None) -> DirectQuery | None:
+    told = Told.of(document, name)
+    fields = list(_top_fields(executor))
+    if told is None or executor.operation.operation is not OperationType.QUERY or None in fields:
+        return None
+    measured = Measured.of(executor.schema, document, name)
+    return DirectQuery(told, measured, executor.operation, tuple(each for each in fields if each is not None))
+
+
+def _top_fields(executor: ProjectingExecutor) -> Iterator[_TopField | None]:
+    """The operation's top fields; None for one that is not plain."""
+    root = executor.schema.query_type
+    assert root is not None
+    found = collect_fields(executor.schema, executor.fragments, executor.variable_values, root, executor.operation)
+    for key, details in found.grouped_field_set.items():
+        definition = root.fields.get(details[0].node.name.value)
+        complete = None if definition is None else _completer(executor, definition, details)
+        if definition is None or complete is None:
+            yield None
+            continue
+        nodes = [each.node for each in details]
+        info = executor.build_resolve_info(definition, nodes, root, Path(None, key, root.name))
+        yield _TopField(key, definition, nodes[0], info, complete)
+
+
+def _completer(executor: ProjectingExecutor, definition: GraphQLField, details: FieldDetailsList) -> Completer | None:
+    return completer(definition.type, details, executor.plan_of) if is_transparent(details) else None
