@@ -33,9 +33,11 @@ CONTEXT = "leadvibe.graphql_context"
 @dataclass(slots=True)
 class GraphQLContext(Context):
     """The context of one operation. `response` takes cookies; over a WebSocket there is none.
-    `connection_params` is where Strawberry puts the connection_init payload."""
+    `connection_params` is where Strawberry puts the connection_init payload. `is_direct`: on the short way of
+    `direct.py`, where nodes may come as JSON."""
 
     response: Response | None = None
+    is_direct: bool = False
     connection: HTTPConnection | None = None
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None

@@ -35,11 +35,13 @@ from graphql import (
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from orjson import Fragment
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import identity
 
 from leadvibe.schema.scalars import in_utc
+from leadvibe.store.statements import EncodedRow
 
 # How the value of a field is read from its object: by the name of an attribute, or by a resolver.
 Reading = str | Callable[[Any], Any]
@@ -68,17 +70,25 @@ class Plan(NamedTuple):
     others: GroupedFieldSet
     is_type: Callable[[Any, Any], Any] | None
 
-    def rows(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
-        """The plain fields of each object. Raises Unusual, or whatever reading raised."""
+    def rows(self, objects: Sequence[Any]) -> list[Any]:
+        """The plain fields of each object, or its JSON, which has these. Raises Unusual, or whatever reading raised."""
         if not objects:
             return []
-        if not all(map(_is_settled, set(map(type, objects)))):
+        kinds = set(map(type, objects))
+        if isinstance(objects[0], EncodedRow):
+            return self._fragments(objects, kinds)
+        if not all(map(_is_settled, kinds)):
             raise Unusual
         if self.is_type is not None and not all(self.is_type(each, None) is True for each in objects):
             raise Unusual
         columns = zip(*map(self.read, objects), strict=True)
         done = [complete(column) for complete, column in zip(self.completers, columns, strict=True)]
         return [dict(zip(self.keys, row, strict=True)) for row in zip(*done, strict=True)]
+
+    def _fragments(self, rows: Sequence[EncodedRow], kinds: set[type]) -> list[Any]:
+        if len(kinds) > 1 or rows[0].keys != self.keys or self.others:
+            raise Unusual
+        return [Fragment(row.json) for row in rows]
 
     def merged(self, row: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
         """The whole object, its fields in the order of the selection."""
