@@ -9,38 +9,50 @@ graphql-core, which tells it: a query may be asked again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 from inspect import isawaitable
+from types import NoneType
 from typing import Any, NamedTuple
 
-from graphql import FieldNode, GraphQLField, GraphQLResolveInfo, OperationDefinitionNode, OperationType
-from graphql.execution.collect_fields import FieldDetailsList, collect_fields
+from graphql import GraphQLField, GraphQLResolveInfo, OperationDefinitionNode, OperationType
+from graphql.execution.collect_fields import collect_fields
 from graphql.execution.values import VariableValues, get_argument_values, get_variable_values
 from graphql.pyutils import Path
 from strawberry.schema import Schema
+from strawberry.schema.schema_converter import GraphQLCoreConverter, get_arguments
+from strawberry.types.field import StrawberryField
 
 from leadvibe.schema.auditing import Told
+from leadvibe.schema.context import Info
 from leadvibe.schema.documents import known
 from leadvibe.schema.executor import PlannedDocument, ProjectingExecutor
 from leadvibe.schema.limits import Measured
 from leadvibe.schema.projection import Completer, Unusual, completer, is_transparent
 
+# What a resolver is called with: by position, and by name.
+Arguments = tuple[list[Any], dict[str, Any]]
+
+# Arguments that no resolver can change are made once.
+_CONSTANT = (str, int, float, bool, NoneType, Enum, datetime)
+
 
 class _TopField(NamedTuple):
-    """A top field: its response key, what resolves it and is told to the resolver, and what completes its value."""
+    """A top field: its response key, what resolves it with which arguments, what is told to its resolver, and what
+    completes its value."""
 
     key: str
-    definition: GraphQLField
-    node: FieldNode
+    definition: StrawberryField
+    arguments: Callable[[Info], Arguments]
     info: GraphQLResolveInfo[Any]
     complete: Completer
 
     async def answer(self, context: Any, variables: VariableValues) -> Any:
-        given = get_argument_values(self.definition, self.node, variables)
-        info = self.info._replace(context=context, variable_values=variables)
-        assert self.definition.resolve is not None
-        value = self.definition.resolve(None, info, **given)
+        told = self.info._replace(context=context, variable_values=variables)
+        info: Info = Info(_raw_info=told, _field=self.definition)
+        value = self.definition.get_result(None, info, *self.arguments(info))
         (done,) = self.complete([await value if isawaitable(value) else value])
         return done
 
@@ -80,35 +92,60 @@ def direct_query(schema: Schema, text: str, name: str | None, variables: Mapping
         )
         if not isinstance(executor, ProjectingExecutor):
             return None  # no such operation, or variables that it does not take
-        found[name] = _made(executor, document, name)
+        found[name] = _made(schema, executor, document, name)
     direct: DirectQuery | None = found[name]
     return direct
 
 
-def _made(executor: ProjectingExecutor, document: PlannedDocument, name: str | None) -> DirectQuery | None:
+def _made(
+    schema: Schema, executor: ProjectingExecutor, document: PlannedDocument, name: str | None
+) -> DirectQuery | None:
     told = Told.of(document, name)
-    fields = list(_top_fields(executor))
+    fields = list(_top_fields(schema, executor))
     if told is None or executor.operation.operation is not OperationType.QUERY or None in fields:
         return None
     measured = Measured.of(executor.schema, document, name)
     return DirectQuery(told, measured, executor.operation, tuple(each for each in fields if each is not None))
 
 
-def _top_fields(executor: ProjectingExecutor) -> Iterator[_TopField | None]:
+def _top_fields(schema: Schema, executor: ProjectingExecutor) -> Iterator[_TopField | None]:
     """The operation's top fields; None for one that is not plain."""
     root = executor.schema.query_type
     assert root is not None
     found = collect_fields(executor.schema, executor.fragments, executor.variable_values, root, executor.operation)
     for key, details in found.grouped_field_set.items():
-        definition = root.fields.get(details[0].node.name.value)
-        complete = None if definition is None else _completer(executor, definition, details)
-        if definition is None or complete is None:
+        field = root.fields.get(details[0].node.name.value)
+        complete = None if field is None else completer(field.type, details, executor.plan_of)
+        if field is None or complete is None or not is_transparent(details):
             yield None
             continue
+        definition: StrawberryField = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
+        assert not definition.extensions, f"{key} is resolved by more than its resolver"
         nodes = [each.node for each in details]
-        info = executor.build_resolve_info(definition, nodes, root, Path(None, key, root.name))
-        yield _TopField(key, definition, nodes[0], info, complete)
+        told = executor.build_resolve_info(field, nodes, root, Path(None, key, root.name))
+        arguments = _arguments(schema, field, definition, told)
+        yield _TopField(key, definition, arguments, told, complete)
 
 
-def _completer(executor: ProjectingExecutor, definition: GraphQLField, details: FieldDetailsList) -> Completer | None:
-    return completer(definition.type, details, executor.plan_of) if is_transparent(details) else None
+def _arguments(
+    schema: Schema, field: GraphQLField, definition: StrawberryField, told: GraphQLResolveInfo[Any]
+) -> Callable[[Info], Arguments]:
+    def made(info: Info) -> Arguments:
+        raw = info._raw_info
+        return get_arguments(
+            field=definition,
+            source=None,
+            info=info,
+            kwargs=get_argument_values(field, raw.field_nodes[0], raw.variable_values),
+            config=schema.config,
+            scalar_registry=schema.schema_converter.scalar_registry,
+        )
+
+    if told.operation.variable_definitions:
+        return made
+    info: Info = Info(_raw_info=told, _field=definition)
+    placed, named = made(info)
+    for_info = [name for name, value in named.items() if value is info]
+    if not all(isinstance(value, _CONSTANT) for name, value in named.items() if name not in for_info):
+        return made
+    return lambda info: (placed, named | dict.fromkeys(for_info, info))

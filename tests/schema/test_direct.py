@@ -30,7 +30,7 @@ from tests.schema.conftest import Server, basic, bearer
 _QUERY = SCHEMA._schema.query_type
 assert _QUERY is not None
 # What it says changes from one moment to the next.
-_UNSTEADY = {"service"}
+_UNSTEADY = {"service", "auditLogs"}
 
 
 @pytest.fixture
@@ -90,6 +90,8 @@ def _plain_selection(kind: Any) -> str:
 def _lists() -> Iterator[tuple[str, str]]:
     """Each top field that answers a connection or a list of objects and needs no argument, with a query."""
     for name, field in _QUERY.fields.items():
+        if name in _UNSTEADY:
+            continue
         kind = get_named_type(field.type)
         is_list = is_list_type(get_nullable_type(field.type)) or kind.name.endswith("Connection")
         if is_list and isinstance(kind, GraphQLObjectType) and not any(map(is_required_argument, field.args.values())):
