@@ -9,7 +9,7 @@ graphql-core, which tells it: a query may be asked again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -100,31 +100,32 @@ def direct_query(schema: Schema, text: str, name: str | None, variables: Mapping
 def _made(
     schema: Schema, executor: ProjectingExecutor, document: PlannedDocument, name: str | None
 ) -> DirectQuery | None:
-    told = Told.of(document, name)
-    fields = list(_top_fields(schema, executor))
-    if told is None or executor.operation.operation is not OperationType.QUERY or None in fields:
+    if executor.operation.operation is not OperationType.QUERY:
         return None
-    measured = Measured.of(executor.schema, document, name)
-    return DirectQuery(told, measured, executor.operation, tuple(each for each in fields if each is not None))
+    told, fields = Told.of(document, name), _top_fields(schema, executor)
+    if told is None or fields is None:
+        return None
+    return DirectQuery(told, Measured.of(executor.schema, document, name), executor.operation, fields)
 
 
-def _top_fields(schema: Schema, executor: ProjectingExecutor) -> Iterator[_TopField | None]:
-    """The operation's top fields; None for one that is not plain."""
+def _top_fields(schema: Schema, executor: ProjectingExecutor) -> tuple[_TopField, ...] | None:
+    """The operation's top fields; None when not all of them are plain."""
     root = executor.schema.query_type
     assert root is not None
     found = collect_fields(executor.schema, executor.fragments, executor.variable_values, root, executor.operation)
+    fields = []
     for key, details in found.grouped_field_set.items():
         field = root.fields.get(details[0].node.name.value)
         complete = None if field is None else completer(field.type, details, executor.plan_of)
         if field is None or complete is None or not is_transparent(details):
-            yield None
-            continue
+            return None
         definition: StrawberryField = field.extensions[GraphQLCoreConverter.DEFINITION_BACKREF]
         assert not definition.extensions, f"{key} is resolved by more than its resolver"
         nodes = [each.node for each in details]
         told = executor.build_resolve_info(field, nodes, root, Path(None, key, root.name))
         arguments = _arguments(schema, field, definition, told)
-        yield _TopField(key, definition, arguments, told, complete)
+        fields.append(_TopField(key, definition, arguments, told, complete))
+    return tuple(fields)
 
 
 def _arguments(

@@ -73,7 +73,7 @@ class Front:
 
 
 def _is_small_json(scope: Scope) -> bool:
-    if scope["method"] != "POST":
+    if scope["method"] != "POST" or header(scope, b"transfer-encoding") is not None:
         return False
     length = header(scope, b"content-length") or ""
     return length.isdigit() and int(length) <= _LONGEST and _is_json(header(scope, b"content-type") or "")

@@ -165,6 +165,16 @@ async def test_random_documents_have_the_same_answer_both_ways(
     assert len(direct) > asked / 4
 
 
+async def test_one_field_that_is_not_plain_sends_all_the_ordinary_way(
+    server: Server, acme: Bootstrapped, filled: None, direct: list[str]
+) -> None:
+    await _same(server, acme, "{ a: rules { ruleId } b: rules { nodeId } }")
+    await _same(server, acme, "{ a: rules { ruleId } __typename }")
+    assert direct == []
+    await _same(server, acme, "{ a: rules { ruleId } b: rules { weight } }")
+    assert direct == ["rules"]
+
+
 def _text(chance: random.Random) -> str:
     codes = [chance.choice([chance.randint(1, 0x7F), chance.randint(0x80, 0xD7FF), chance.randint(0x10000, 0x10FFFF)])]
     return "".join(map(chr, codes * chance.randint(0, 2))) + chance.choice(['"', "\\", "\n", "", "\u2028", "</script>"])
