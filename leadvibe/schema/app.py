@@ -153,7 +153,7 @@ class Door(GraphQL[GraphQLContext, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> GraphQLContext:
         context: GraphQLContext = request.scope.get(CONTEXT) or GraphQLContext.of(request, None)
-        context.is_direct, context.response = False, response if isinstance(response, Response) else None
+        context.response = response if isinstance(response, Response) else None
         return context
 
     async def on_ws_connect(self, context: GraphQLContext) -> UnsetType | dict[str, object] | None:

@@ -33,11 +33,9 @@ CONTEXT = "leadvibe.graphql_context"
 @dataclass(slots=True)
 class GraphQLContext(Context):
     """The context of one operation. `response` takes cookies; over a WebSocket there is none.
-    `connection_params` is where Strawberry puts the connection_init payload. `is_direct`: on the short way of
-    `direct.py`, where nodes may come as JSON."""
+    `connection_params` is where Strawberry puts the connection_init payload."""
 
     response: Response | None = None
-    is_direct: bool = False
     connection: HTTPConnection | None = None
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
@@ -188,6 +186,14 @@ class GraphQLContext(Context):
 
 
 Info = StrawberryInfo[GraphQLContext, None]
+
+
+@dataclass
+class DirectInfo(Info):
+    """What a resolver is told on the short way of `direct.py`, where nodes may come as JSON. `found_out` is of the
+    selection, and kept with it."""
+
+    found_out: dict[str, Any]
 
 
 def _text(value: Any) -> str | None:

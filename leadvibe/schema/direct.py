@@ -26,7 +26,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter, get_argumen
 from strawberry.types.field import StrawberryField
 
 from leadvibe.schema.auditing import Told
-from leadvibe.schema.context import Info
+from leadvibe.schema.context import DirectInfo, Info
 from leadvibe.schema.documents import known
 from leadvibe.schema.executor import PlannedDocument, ProjectingExecutor
 from leadvibe.schema.limits import Measured
@@ -40,18 +40,19 @@ _CONSTANT = (str, int, float, bool, NoneType, Enum, datetime)
 
 
 class _TopField(NamedTuple):
-    """A top field: its response key, what resolves it with which arguments, what is told to its resolver, and what
-    completes its value."""
+    """A top field: its response key, what resolves it with which arguments, what is told to its resolver, what
+    completes its value, and what resolvers found out of its selection."""
 
     key: str
     definition: StrawberryField
     arguments: Callable[[Info], Arguments]
     info: GraphQLResolveInfo[Any]
     complete: Completer
+    found_out: dict[str, Any]
 
     async def answer(self, context: Any, variables: VariableValues) -> Any:
         told = self.info._replace(context=context, variable_values=variables)
-        info: Info = Info(_raw_info=told, _field=self.definition)
+        info = DirectInfo(told, self.definition, self.found_out)
         value = self.definition.get_result(None, info, *self.arguments(info))
         (done,) = self.complete([await value if isawaitable(value) else value])
         return done
@@ -124,7 +125,7 @@ def _top_fields(schema: Schema, executor: ProjectingExecutor) -> tuple[_TopField
         nodes = [each.node for each in details]
         told = executor.build_resolve_info(field, nodes, root, Path(None, key, root.name))
         arguments = _arguments(schema, field, definition, told)
-        fields.append(_TopField(key, definition, arguments, told, complete))
+        fields.append(_TopField(key, definition, arguments, told, complete, {}))
     return tuple(fields)
 
 

@@ -65,7 +65,6 @@ class Front:
         if cost > settings.graphql_max_cost or query.measured.refusal(settings, is_named=name is not None):
             return None
         context = scope[CONTEXT] = GraphQLContext.of(HTTPConnection(scope), None)
-        context.is_direct = True
         data = await query.answer(context, variables)
         if (record := requests.current()) is not None:
             query.told.note(record)

@@ -18,7 +18,7 @@ from strawberry.types import get_object_definition
 from strawberry.types.base import StrawberryOptional
 from strawberry.utils.str_converters import to_camel_case
 
-from leadvibe.schema.context import Info
+from leadvibe.schema.context import DirectInfo, Info
 from leadvibe.schema.scalars import BigInt
 from leadvibe.store.statements import Encoding
 
@@ -76,8 +76,12 @@ def _is_written_alike(kind: Any, column: Any) -> bool:
 
 def read_of(info: Info, columns: Columns) -> Mapping[str, str] | Encoding:
     """What is read of the nodes that are selected of a connection."""
-    encoding = columns.encoding(info) if info.context.is_direct else None
-    return columns.of(selected_nodes(info)) if encoding is None else encoding
+    if not isinstance(info, DirectInfo):
+        return columns.of(selected_nodes(info))
+    if "read" not in info.found_out:
+        info.found_out["read"] = columns.encoding(info) or columns.of(selected_nodes(info))
+    read: Mapping[str, str] | Encoding = info.found_out["read"]
+    return read
 
 
 def selected_nodes(info: Info) -> set[str]:
@@ -90,7 +94,11 @@ def selected_nodes(info: Info) -> set[str]:
 
 def is_counted(info: Info) -> bool:
     """Whether `totalCount` is selected."""
-    return any(node.name.value == "totalCount" for node in _fields(info, _selections(info)))
+    known = info.found_out if isinstance(info, DirectInfo) else {}
+    if "counted" not in known:
+        known["counted"] = any(node.name.value == "totalCount" for node in _fields(info, _selections(info)))
+    counted: bool = known["counted"]
+    return counted
 
 
 def _selections(info: Info) -> Iterator[SelectionSetNode]:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, ClassVar, NamedTuple, Self
 
 import asyncpg
-from sqlalchemy import ColumnElement, DateTime, Text, cast, func, literal_column
+from sqlalchemy import JSON, Boolean, ColumnElement, DateTime, Integer, Text, cast, func, literal_column
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
@@ -78,12 +78,20 @@ def encoded_row_type(encoding: Encoding, order: tuple[str, ...]) -> type[Any]:
 _TIME: Any = literal_column("""'\\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\\"'""")
 _WHOLE: Any = literal_column("'.000000Z'")
 _SHORT: Any = literal_column("'Z'")
+_UTC: Any = literal_column("'UTC'")
 
 
-def _value(column: Any) -> ColumnElement[str]:
-    text: Any
+def _value(column: Any) -> ColumnElement[Any]:
+    """What `concat` turns into the JSON of the column's value."""
+    value: ColumnElement[Any]
     if isinstance(column.type, DateTime):
-        text = func.replace(func.to_char(func.timezone(literal_column("'UTC'"), column), _TIME), _WHOLE, _SHORT)
+        value = func.replace(func.to_char(func.timezone(_UTC, column), _TIME), _WHOLE, _SHORT)
+    elif isinstance(column.type, Integer | Boolean):
+        value = cast(column, Text)
     else:
-        text = cast(func.to_json(column), Text)
-    return func.coalesce(text, literal_column("'null'"))
+        value = func.to_json(column, type_=JSON)
+    return func.coalesce(value, _null(value)) if column.nullable else value
+
+
+def _null(value: ColumnElement[Any]) -> Any:
+    return literal_column("'null'::json" if isinstance(value.type, JSON) else "'null'")

@@ -132,7 +132,7 @@ async def test_the_short_way_reads_what_is_selected_by_one_statement(
     for selected in ("nodes { leadId createdAt }", "edges { cursor node { createdAt } } totalCount"):
         page = f"leads(first: $first, orderBy: CREATED) {{ {selected} }}"
         ordinary, _ = await _statements_of(services, acme, page, 2)
-        context = GraphQLContext(services, Credentials(bearer(acme)["Authorization"]), is_direct=True)
+        context = GraphQLContext(services, Credentials(bearer(acme)["Authorization"]))
         query = direct_query(SCHEMA, f"query ($first: Int!) {{ {page} }}", None, {"first": 2})
         assert query is not None
         token = _statements.set(short := [])
