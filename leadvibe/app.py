@@ -28,6 +28,8 @@ from leadvibe.rest_compat.docs import docs_routes
 from leadvibe.rest_compat.door import RestDoor
 from leadvibe.rest_compat.routes import ROUTES
 from leadvibe.schema.app import graphql_routes
+from leadvibe.schema.front import Front
+from leadvibe.schema.persisted import Documents
 from leadvibe.store.database import Database
 
 
@@ -36,16 +38,17 @@ class Application(Starlette):
     operations. `settings.database_url` names its database."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._settings, self._documents = settings, Documents.from_settings(settings)
         super().__init__(
-            routes=[*docs_routes(), *graphql_routes(settings)],
+            routes=[*docs_routes(), *graphql_routes(self._documents)],
             exception_handlers={ApiError: on_api_error, HTTPException: on_http_error, Exception: on_crash},
             lifespan=_lifespan(settings),
         )
 
     def build_middleware_stack(self) -> ASGIApp:
         rest = RestDoor(super().build_middleware_stack(), ROUTES)
-        return tracing.traced(Access(for_browsers(rest, self._settings)))
+        doors = Front(rest, self._documents)
+        return tracing.traced(Access(for_browsers(doors, self._settings)))
 
 
 def _lifespan(settings: Settings) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:

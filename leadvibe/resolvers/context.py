@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from leadvibe import logs
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
+from leadvibe.errors import ApiError
 from leadvibe.live.hub import Hub
 from leadvibe.pipeline.audit_trail import AuditTrail
 from leadvibe.pipeline.background import Background
@@ -48,6 +49,7 @@ class Context:
     credentials: Credentials = field(default_factory=Credentials)
     ip: str = ""
     _caller: Caller | None = None
+    _refusal: ApiError | None = None
     _admission: asyncio.Future[None] | None = None
 
     @property
@@ -58,17 +60,26 @@ class Context:
 
     async def authenticate(self) -> Caller:
         """Verifies the sender and takes it against its rate limit, once however many ask. Raises 401, or 429."""
+        if self._refusal is not None:
+            raise self._refusal
         if self._caller is None:
-            limiter = self.services.limiter
-            if limiter.by_address:  # also before a password is looked at, which costs
-                await self._admit(self.ip)
-            caller = await self.services.authenticator.caller(self.credentials)
-            requests.identify(caller)
-            if limiter.by_caller:
-                await self._admit(self.rate_key(caller))
-            logs.bind(unit=caller.active_unit)
-            self._caller = caller
+            try:
+                self._caller = await self._verified()
+            except ApiError as refusal:
+                self._refusal = refusal
+                raise
         return self._caller
+
+    async def _verified(self) -> Caller:
+        limiter = self.services.limiter
+        if limiter.by_address:  # also before a password is looked at, which costs
+            await self._admit(self.ip)
+        caller = await self.services.authenticator.caller(self.credentials)
+        requests.identify(caller)
+        if limiter.by_caller:
+            await self._admit(self.rate_key(caller))
+        logs.bind(unit=caller.active_unit)
+        return caller
 
     def rate_key(self, caller: Caller) -> str:
         """By what the caller's requests are counted; without an active unit, a limit of units is one of its

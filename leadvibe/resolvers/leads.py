@@ -17,6 +17,7 @@ from leadvibe.store import lead_queries, sessions
 from leadvibe.store.config_tables import Ruleset
 from leadvibe.store.lead_queries import Columns, LeadFilter, LeadOrder, Match
 from leadvibe.store.paging import Page
+from leadvibe.store.statements import Encoding
 from leadvibe.store.tables import Account, Lead, LeadAlias
 from leadvibe.store.time_ranges import TimeRange, bounds
 
@@ -70,11 +71,11 @@ async def list_leads(
     limit: int,
     after: str | None = None,
     offset: int = 0,
-    columns: Columns | None = None,
+    columns: Columns | Encoding | None = None,
     counted: bool = True,
 ) -> Page[Lead]:
-    """The unit's leads that were not merged away. With `columns`, rows that have only these, and a total only if
-    `counted`."""
+    """The unit's leads that were not merged away. With `columns`, rows that have only these, or are encoded, and a
+    total only if `counted`."""
     if columns is not None:
         database, unit_id = context.services.database, context.caller.unit_id
         return await lead_queries.rows(database, unit_id, wanted, order, limit, after, columns, counted)

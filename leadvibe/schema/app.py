@@ -28,11 +28,11 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
-from leadvibe.config import Settings
 from leadvibe.errors import ApiError, bad_request
 from leadvibe.schema import http
 from leadvibe.schema.bodies import request_of
-from leadvibe.schema.context import GraphQLContext
+from leadvibe.schema.context import CONTEXT, GraphQLContext
+from leadvibe.schema.front import PATH
 from leadvibe.schema.graphiql import assets, page
 from leadvibe.schema.persisted import Documents, UnknownDocument
 from leadvibe.schema.root import SCHEMA
@@ -152,7 +152,9 @@ class Door(GraphQL[GraphQLContext, None]):
         return True  # `browsers.ForeignPages` has decided
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> GraphQLContext:
-        return GraphQLContext.of(request, response if isinstance(response, Response) else None)
+        context: GraphQLContext = request.scope.get(CONTEXT) or GraphQLContext.of(request, None)
+        context.response = response if isinstance(response, Response) else None
+        return context
 
     async def on_ws_connect(self, context: GraphQLContext) -> UnsetType | dict[str, object] | None:
         """Wrong credentials or a foreign unit close the socket with 4403; without any, only public operations work."""
@@ -177,11 +179,11 @@ class Door(GraphQL[GraphQLContext, None]):
         return value
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()  # text: a WebSocket client expects no binary frames
+        return http.encoded(data).decode()  # text: a WebSocket client expects no binary frames
 
 
-def graphql_routes(settings: Settings) -> list[BaseRoute]:
-    """The routes of the door, for the application to mount."""
+def graphql_routes(documents: Documents) -> list[BaseRoute]:
+    """The routes of the door, for the application to mount. `documents`: those that requests may name."""
     door = Door(
         SCHEMA,
         subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
@@ -189,11 +191,11 @@ def graphql_routes(settings: Settings) -> list[BaseRoute]:
         connection_init_wait_timeout=timedelta(seconds=_INIT_SECONDS),
         max_subscriptions_per_connection=None,  # SocketHandler counts
     )
-    door.documents = Documents.from_settings(settings)
+    door.documents = documents
     return [
         Mount("/graphql/assets", StaticFiles(directory=assets())),
-        Route("/graphql", door),
-        WebSocketRoute("/graphql", door),
+        Route(PATH, door),
+        WebSocketRoute(PATH, door),
     ]
 
 

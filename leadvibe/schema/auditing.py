@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from graphql import (
     DocumentNode,
@@ -23,6 +23,26 @@ from leadvibe.resolvers.requests import RequestRecord
 
 _MOST_FIELDS = 50
 _LONGEST_NAME = 100
+
+
+class Told(NamedTuple):
+    """What the audit trail is told of an operation."""
+
+    operation: str | None
+    fields: tuple[str, ...]
+    mutates: bool
+
+    @classmethod
+    def of(cls, document: DocumentNode, name: str | None) -> Self | None:
+        """None when the document has no operation."""
+        if (operation := _chosen(document, name)) is None:
+            return None
+        called = None if operation.name is None else operation.name.value[:_LONGEST_NAME]
+        fields = _fields(document, operation.selection_set)
+        return cls(called, fields, operation.operation is OperationType.MUTATION)
+
+    def note(self, record: RequestRecord) -> None:
+        record.operation, record.fields, record.mutates = self
 
 
 class AuditedOperation(SchemaExtension):
@@ -46,11 +66,8 @@ class AuditedOperation(SchemaExtension):
     def _describe(self, record: RequestRecord) -> None:
         execution = self.execution_context
         document = execution.graphql_document
-        operation = None if document is None else _chosen(document, execution.operation_name)
-        if document is not None and operation is not None:
-            record.operation = None if operation.name is None else operation.name.value[:_LONGEST_NAME]
-            record.mutates = operation.operation is OperationType.MUTATION
-            record.fields = _fields(document, operation.selection_set)
+        if document is not None and (told := Told.of(document, execution.operation_name)) is not None:
+            told.note(record)
         if errors := getattr(execution.result, "errors", None):
             record.status, record.code = _failure(errors[0].original_error)
 

@@ -29,16 +29,17 @@ from leadvibe.store.trigger_tables import TriggerFiring
 
 Found = TypeVar("Found")
 
+# Where a request keeps its context, if anybody began to answer it before Strawberry.
+CONTEXT = "leadvibe.graphql_context"
+
 
 @dataclass(slots=True)
 class GraphQLContext(Context):
-    """The context of one operation. `response` takes cookies; over a WebSocket there is none. `base_url`: this
-    server as the client knows it.
+    """The context of one operation. `response` takes cookies; over a WebSocket there is none.
     `connection_params` is where Strawberry puts the connection_init payload."""
 
     response: Response | None = None
-    secure: bool = False
-    base_url: str = ""
+    connection: HTTPConnection | None = None
     connection_params: Mapping[str, Any] | None = None
     _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
     _levels: asyncio.Future[list[Level]] | None = None
@@ -56,17 +57,20 @@ class GraphQLContext(Context):
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
-        secure = connection.url.scheme == "https"
-        credentials = Credentials.of(connection.scope)
-        ip = connection.client.host if connection.client else ""
-        return cls(
-            connection.app.state.services,
-            credentials,
-            ip,
-            response=response,
-            secure=secure,
-            base_url=str(connection.base_url),
-        )
+        scope = connection.scope
+        client = scope.get("client")
+        ip = client[0] if client else ""
+        return cls(scope["app"].state.services, Credentials.of(scope), ip, response=response, connection=connection)
+
+    @property
+    def secure(self) -> bool:
+        """Whether the client came by HTTPS."""
+        return self.connection is not None and self.connection.url.scheme == "https"
+
+    @property
+    def base_url(self) -> str:
+        """This server as the client knows it."""
+        return "" if self.connection is None else str(self.connection.base_url)
 
     def take_connection_params(self) -> None:
         """Takes the credentials of connection_init, where a browser puts what it cannot put into headers."""
@@ -81,6 +85,7 @@ class GraphQLContext(Context):
         return replace(
             self,
             _caller=None,
+            _refusal=None,
             _admission=None,
             _rulesets=None,
             _levels=None,
@@ -216,15 +221,24 @@ class GraphQLContext(Context):
 Info = StrawberryInfo[GraphQLContext, None]
 
 
+@dataclass
+class DirectInfo(Info):
+    """What a resolver is told on the short way of `direct.py`, where nodes may come as JSON. `found_out` is of the
+    selection, and kept with it."""
+
+    found_out: dict[str, Any]
+
+
 def _text(value: Any) -> str | None:
     """The text of a connection_init field; a NUL, which no header can carry, names nothing."""
     return value.replace("\0", "\ufffd") if isinstance(value, str) else None
 
 
 class OperationContext(SchemaExtension):
-    """Gives each operation a context of its own, also those that share a socket."""
+    """Gives each operation of a socket a context of its own, as each request has one."""
 
     def on_operation(self) -> Iterator[None]:
         operation = self.execution_context
-        operation.context = operation.context.renewed()
+        if operation.context.response is None:
+            operation.context = operation.context.renewed()
         yield

@@ -23,7 +23,12 @@ def _length(document: DocumentNode) -> int:
 
 
 # By schema and text, because a schema has its own rules.
-_valid: LRUCache[tuple[BaseSchema, str], DocumentNode] = LRUCache(_MOST_CHARACTERS, _length)
+_valid: LRUCache[tuple[BaseSchema, str], PlannedDocument] = LRUCache(_MOST_CHARACTERS, _length)
+
+
+def known(schema: BaseSchema, text: str) -> PlannedDocument | None:
+    """The document, if it was found valid before."""
+    return _valid.get((schema, text))
 
 
 class DocumentCache(SchemaExtension):
@@ -35,7 +40,7 @@ class DocumentCache(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         execution = self.execution_context
         if execution.graphql_document is None and execution.query:
-            execution.graphql_document = _valid.get((execution.schema, execution.query))
+            execution.graphql_document = known(execution.schema, execution.query)
             self._known = execution.graphql_document is not None
         yield
 

@@ -20,6 +20,8 @@ class Plans:
         self.collected: dict[tuple[Any, ...], CollectedFields] = {}
         # By the identity of the collected fields, which `collected` keeps alive.
         self.plans: dict[int, Plan] = {}
+        # How whole operations are answered (see direct.py), by the names that requests call them.
+        self.direct: dict[str | None, Any] = {}
 
 
 class PlannedDocument(DocumentNode):
@@ -34,10 +36,13 @@ class PlannedDocument(DocumentNode):
         return planned
 
     @property
-    def plans(self) -> Plans:
+    def has_directives(self) -> bool:
         """With directives, what is selected may be another thing each time."""
-        has_directives = self.loc is None or "@" in self.loc.source.body
-        return Plans() if has_directives else self.kept
+        return self.loc is None or "@" in self.loc.source.body
+
+    @property
+    def plans(self) -> Plans:
+        return Plans() if self.has_directives else self.kept
 
 
 class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -66,7 +71,7 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
             found = super().collect_subfields(return_type, field_details_list)
             if not found.new_defer_usages and self._is_plain_execution:
                 self._plans.collected[key] = found
-                made = plan(return_type, found.grouped_field_set, self._plan_of)
+                made = plan(return_type, found.grouped_field_set, self.plan_of)
                 if made is not None:
                     self._plans.plans[id(found.grouped_field_set)] = made
         return found
@@ -88,7 +93,7 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         item_type = get_nullable_type(return_type.of_type)
         if type(result) is not list or not result or not isinstance(item_type, GraphQLObjectType):
             return as_ever()
-        found = self._plan_of(item_type, field_details_list)
+        found = self.plan_of(item_type, field_details_list)
         rows = None if found is None or position_context is not None else _rows(found, result)
         if found is None or rows is None:
             return as_ever()
@@ -123,7 +128,8 @@ class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):
         others: Any = super().execute_fields(parent_type, source_value, path, found.others, position_context)
         return _merged(found, row, others) if self.is_awaitable(others) else found.merged(row, others)
 
-    def _plan_of(self, kind: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+    def plan_of(self, kind: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
+        """How to answer what the field selects of this type; None when nothing of it is plain."""
         if not is_transparent(details):
             return None
         return self._plans.plans.get(id(self.collect_subfields(kind, details).grouped_field_set))

@@ -109,6 +109,11 @@ def parsed(text: str | bytes) -> Any:
         raise bad_request("The request is not valid JSON.") from None
 
 
+def encoded(answer: Any) -> bytes:
+    """The JSON of an answer, its times in UTC."""
+    return orjson.dumps(answer, option=orjson.OPT_UTC_Z)
+
+
 def status_of(answer: Mapping[str, Any], media_type: str) -> int:
     """200 for whatever was executed. What was refused before has no `data`, and a status that tells so, except for
     clients of application/json, which expect 200 for every well-formed request."""

@@ -22,7 +22,7 @@ from leadvibe.schema.node import Node, findable
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.ranges import TimeRange, name_of
 from leadvibe.schema.scalars import BigInt
-from leadvibe.schema.selections import Columns, is_counted, selected_nodes
+from leadvibe.schema.selections import Columns, is_counted, read_of
 from leadvibe.schema.words import AliasKind
 from leadvibe.scoring.levels import level_name
 from leadvibe.store import lead_queries, tables
@@ -167,6 +167,7 @@ findable("Lead", "lead_id", _find)
 # What the fields with resolvers read; the others read the column of their name, with two exceptions.
 LEAD_COLUMNS = Columns(
     Lead,
+    tables.Lead,
     {
         "node_id": ["lead_id"],
         **{name: ["metadata"] for name in READING},
@@ -221,7 +222,7 @@ class LeadQueries:
             order,
             limit=checked(first),
             after=after,
-            columns=LEAD_COLUMNS.of(selected_nodes(info)),
+            columns=read_of(info, LEAD_COLUMNS),
             counted=is_counted(info),
         )
         return connection(page, cast(list[Lead], page.rows), after)

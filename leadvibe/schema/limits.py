@@ -32,7 +32,9 @@ _MOST_NESTING = 100
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
+    """What a known operation is looked at for."""
+
     shape: Shape
     cost: Cost
     streams: bool
@@ -49,10 +51,35 @@ class _Measured:
         cost = cost_of(schema, fragments, operation) if shape.nesting <= _MOST_NESTING else NOTHING
         return cls(shape, cost, operation.operation is OperationType.SUBSCRIPTION, len(operations) > 1)
 
+    def refusal(self, settings: Settings, is_named: bool) -> ApiError | None:
+        """Why an operation of this kind is not executed, whatever its variables. `is_named`: by the request."""
+        if self.is_one_of_several and not is_named:
+            # Strawberry would take the first.
+            return bad_request("The document has several operations: name one by `operationName`.", "invalid_query")
+        shape = self.shape
+        if shape.depth > settings.graphql_max_depth or shape.nesting > _MOST_NESTING:
+            return _too_deep(settings.graphql_max_depth)
+        if shape.aliases > settings.graphql_max_aliases:
+            return bad_request(
+                f"An operation has at most {settings.graphql_max_aliases} aliases.", code="too_many_aliases"
+            )
+        if shape.root_fields > _MOST_ROOT_FIELDS:
+            return bad_request(
+                f"An operation has at most {_MOST_ROOT_FIELDS} fields at its top.", code="too_many_root_fields"
+            )
+        if shape.introspects and not settings.graphql_introspection:
+            return bad_request("This server does not tell its schema.", code="introspection_disabled")
+        return None
+
+
+def told_cost(cost: int, settings: Settings) -> dict[str, Any]:
+    """What an answer's `extensions` say of the cost."""
+    return {"cost": {"requested": cost, "maximum": settings.graphql_max_cost}}
+
 
 # By the document's text and the operation's name.
 _LONGEST_KEPT = 4_000
-_measured: LRUCache[tuple[str, str | None], _Measured] = LRUCache(1_000)
+_measured: LRUCache[tuple[str, str | None], Measured] = LRUCache(1_000)
 
 
 class Limits(SchemaExtension):
@@ -81,9 +108,7 @@ class Limits(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
-        if self._cost is None:
-            return {}
-        return {"cost": {"requested": self._cost, "maximum": self._settings.graphql_max_cost}}
+        return {} if self._cost is None else told_cost(self._cost, self._settings)
 
     @property
     def _settings(self) -> Settings:
@@ -96,25 +121,10 @@ class Limits(SchemaExtension):
             measured = _measure(execution)
         except RecursionError:
             return _too_deep(settings.graphql_max_depth)
-        if measured.is_one_of_several and execution._provided_operation_name is None:
-            # Strawberry would take the first.
-            return bad_request("The document has several operations: name one by `operationName`.", "invalid_query")
-        shape = measured.shape
-        if shape.depth > settings.graphql_max_depth or shape.nesting > _MOST_NESTING:
-            return _too_deep(settings.graphql_max_depth)
-        if shape.aliases > settings.graphql_max_aliases:
-            return bad_request(
-                f"An operation has at most {settings.graphql_max_aliases} aliases.", code="too_many_aliases"
-            )
-        if shape.root_fields > _MOST_ROOT_FIELDS:
-            return bad_request(
-                f"An operation has at most {_MOST_ROOT_FIELDS} fields at its top.", code="too_many_root_fields"
-            )
-        if shape.introspects and not settings.graphql_introspection:
-            return bad_request("This server does not tell its schema.", code="introspection_disabled")
-        return self._refusal_of_cost(measured, settings.graphql_max_cost)
+        refusal = measured.refusal(settings, execution._provided_operation_name is not None)
+        return refusal or self._refusal_of_cost(measured, settings.graphql_max_cost)
 
-    def _refusal_of_cost(self, measured: _Measured, maximum: int) -> ApiError | None:
+    def _refusal_of_cost(self, measured: Measured, maximum: int) -> ApiError | None:
         cost = measured.cost.at(self.execution_context.variables or {})
         if not measured.streams:  # what it costs to push is told nobody a thousand times
             self._cost = cost
@@ -126,12 +136,12 @@ class Limits(SchemaExtension):
         )
 
 
-def _measure(execution: ExecutionContext) -> _Measured:
+def _measure(execution: ExecutionContext) -> Measured:
     document, text = execution.graphql_document, execution.query
     assert document is not None, "limits are looked at behind parsing"
     key = (text or "", execution.operation_name)
     if (measured := _measured.get(key)) is None:
-        measured = _Measured.of(execution.schema._schema, document, execution.operation_name)
+        measured = Measured.of(execution.schema._schema, document, execution.operation_name)
         if text is not None and len(text) <= _LONGEST_KEPT:
             _measured[key] = measured
     return measured

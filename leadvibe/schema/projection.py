@@ -1,8 +1,8 @@
 """Answers plain selections by columns: what graphql-core completes field by field, object by object.
 
-A field is plain when it reads an attribute: no resolver, no arguments, no directive but @skip and
-@include, and a leaf, an object of plain fields or a list of such as its type. The plain fields of a
-selection are read from all objects of a list at once, and each column is completed at once.
+A field is plain when it reads an attribute, or has a resolver that takes the object alone and waits for nothing: no
+arguments, no directive but @skip and @include, and a leaf, an object of plain fields or a list of such as its type.
+The plain fields of a selection are read from all objects of a list at once, and each column is completed at once.
 
 Whatever is out of the ordinary (an absent value of a required field, a value that cannot be coerced, an
 exception or an awaitable in place of a value) is `Unusual`: graphql-core then does all of it again, and
@@ -35,11 +35,16 @@ from graphql import (
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
+from orjson import Fragment
 from strawberry.schema.schema_converter import GraphQLCoreConverter
+from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import identity
 
 from leadvibe.schema.scalars import in_utc
+from leadvibe.store.statements import EncodedRow
 
+# How the value of a field is read from its object: by the name of an attribute, or by a resolver.
+Reading = str | Callable[[Any], Any]
 # The values of one field for many objects, before and after completion.
 Completer = Callable[[Sequence[Any]], Sequence[Any]]
 # The fields of an object type that a field selects, fragments put in.
@@ -65,17 +70,25 @@ class Plan(NamedTuple):
     others: GroupedFieldSet
     is_type: Callable[[Any, Any], Any] | None
 
-    def rows(self, objects: Sequence[Any]) -> list[dict[str, Any]]:
-        """The plain fields of each object. Raises Unusual, or whatever reading raised."""
+    def rows(self, objects: Sequence[Any]) -> list[Any]:
+        """The plain fields of each object, or its JSON, which has these. Raises Unusual, or whatever reading raised."""
         if not objects:
             return []
-        if not all(map(_is_settled, set(map(type, objects)))):
+        kinds = set(map(type, objects))
+        if isinstance(objects[0], EncodedRow):
+            return self._fragments(objects, kinds)
+        if not all(map(_is_settled, kinds)):
             raise Unusual
         if self.is_type is not None and not all(self.is_type(each, None) is True for each in objects):
             raise Unusual
         columns = zip(*map(self.read, objects), strict=True)
         done = [complete(column) for complete, column in zip(self.completers, columns, strict=True)]
         return [dict(zip(self.keys, row, strict=True)) for row in zip(*done, strict=True)]
+
+    def _fragments(self, rows: Sequence[EncodedRow], kinds: set[type]) -> list[Any]:
+        if len(kinds) > 1 or rows[0].keys != self.keys or self.others:
+            raise Unusual
+        return [Fragment(row.json) for row in rows]
 
     def merged(self, row: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
         """The whole object, its fields in the order of the selection."""
@@ -88,7 +101,7 @@ def plan(kind: GraphQLObjectType, selected: GroupedFieldSet, plan_of: Collector)
     definition = kind.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if definition is None or definition.is_type_of is not None:
         return None
-    names, keys, completers = [], [], []
+    readings, keys, completers = [], [], []
     others: GroupedFieldSet = {}
     for key, details in selected.items():
         plain = _plain_field(kind, details, plan_of)
@@ -96,11 +109,11 @@ def plan(kind: GraphQLObjectType, selected: GroupedFieldSet, plan_of: Collector)
             others[key] = details
         else:
             keys.append(key)
-            names.append(plain[0])
+            readings.append(plain[0])
             completers.append(plain[1])
     if not keys:
         return None
-    return Plan(selected, _reader(names), tuple(keys), tuple(completers), others, kind.is_type_of)
+    return Plan(selected, _reader(readings), tuple(keys), tuple(completers), others, kind.is_type_of)
 
 
 def is_transparent(details: FieldDetailsList) -> bool:
@@ -113,15 +126,18 @@ def is_transparent(details: FieldDetailsList) -> bool:
     )
 
 
-def _reader(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
-    get = attrgetter(*names)
-    return get if len(names) > 1 else lambda source: (get(source),)
+def _reader(readings: Sequence[Reading]) -> Callable[[Any], tuple[Any, ...]]:
+    names = [each for each in readings if isinstance(each, str)]
+    if len(names) == len(readings) > 1:
+        return attrgetter(*names)
+    each_get = [attrgetter(each) if isinstance(each, str) else each for each in readings]
+    return lambda source: tuple(get(source) for get in each_get)
 
 
 def _plain_field(
     kind: GraphQLObjectType, details: FieldDetailsList, plan_of: Collector
-) -> tuple[str, Completer] | None:
-    """The attribute that a plain field reads, and what completes its values."""
+) -> tuple[Reading, Completer] | None:
+    """How a plain field is read, and what completes its values."""
     node = details[0].node
     if not is_transparent(details) or node.arguments:
         return None
@@ -129,18 +145,32 @@ def _plain_field(
         return "__class__", lambda values: [kind.name] * len(values)
     field: GraphQLField = kind.fields[node.name.value]
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if definition is None or not definition.is_basic_field or field.args:
+    reading = None if definition is None or field.args else _reading(definition)
+    complete = None if reading is None else completer(field.type, details, plan_of)
+    return None if reading is None or complete is None else (reading, complete)
+
+
+def _reading(definition: StrawberryField) -> Reading | None:
+    if definition.is_basic_field:
+        return definition.python_name
+    resolver = definition.base_resolver
+    if (
+        resolver is None
+        or resolver.is_async
+        or definition.extensions
+        or list(resolver.signature.parameters) != ["self"]
+    ):
         return None
-    completer = _completer(field.type, details, plan_of)
-    return None if completer is None else (definition.python_name, completer)
+    return resolver
 
 
-def _completer(of: GraphQLOutputType, details: FieldDetailsList, plan_of: Collector) -> Completer | None:
+def completer(of: GraphQLOutputType, details: FieldDetailsList, plan_of: Collector) -> Completer | None:
+    """What completes values of a type, all that is selected of them included; None when not all of that is plain."""
     required, kind = isinstance(of, GraphQLNonNull), get_nullable_type(of)
     if is_leaf_type(kind):
         return _leaves(kind, required)
     if isinstance(kind, GraphQLList):
-        items = _completer(kind.of_type, details, plan_of)
+        items = completer(kind.of_type, details, plan_of)
         return None if items is None else _present(_lists(items), required)
     if isinstance(kind, GraphQLObjectType):
         found = plan_of(kind, details)

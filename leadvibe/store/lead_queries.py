@@ -27,7 +27,7 @@ from leadvibe.store.paging import (
     read_rows,
     skipping,
 )
-from leadvibe.store.statements import Statement
+from leadvibe.store.statements import Encoding, Statement, encoded_row_type, row_type
 from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
 
 
@@ -143,18 +143,24 @@ async def rows(
     order: LeadOrder,
     limit: int,
     after: str | None,
-    columns: Columns,
+    columns: Columns | Encoding,
     counted: bool,
 ) -> Page[Any]:
-    """The same page (of no segment) as rows that have these columns, and those of the order; `total` only if
-    `counted`."""
+    """The same page (of no segment) as rows that have these columns, and those of the order, or that are encoded;
+    `total` only if `counted`."""
     keys = order.keys
-    read = {key.column.key: key.column.key for key in keys} | dict(columns)
+    names = tuple(key.column.key for key in keys)
+    if isinstance(columns, Encoding):
+        encoding, kind = columns, encoded_row_type(columns, names)
+        read = names if columns.placed else ()
+    else:
+        named = dict(zip(names, names, strict=True)) | dict(columns)
+        encoding, kind, read = None, row_type(tuple(named)), tuple(named.values())
     place = () if after is None else decode_cursor(after, keys)
     given = {each.name: value for each in fields(wanted) if (value := getattr(wanted, each.name)) is not None}
-    statement = _statement(_Shape(order, tuple(read.values()), tuple(given), tuple(v is not None for v in place)))
+    statement = _statement(_Shape(order, encoding, read, tuple(given), tuple(v is not None for v in place)))
     values = given | {"of_unit": unit_id, "most": limit + 1} | {f"after_{n}": value for n, value in enumerate(place)}
-    found = await statement.fetch(database.pool, tuple(read), values)
+    found = await statement.fetch(database.pool, kind, values)
     total = 0
     if counted:
         async with database.session() as session:
@@ -166,6 +172,7 @@ class _Shape(NamedTuple):
     """What the text of a query depends on: which filters there are, and which values the cursor has."""
 
     order: LeadOrder
+    encoding: Encoding | None
     columns: tuple[str, ...]
     filters: tuple[str, ...]
     after: tuple[bool, ...]
@@ -176,7 +183,8 @@ def _statement(shape: _Shape) -> Statement:
     keys = shape.order.keys
     types = {"lead_ids": ARRAY(Text)}
     wanted: dict[str, Any] = {name: bindparam(name, type_=types.get(name)) for name in shape.filters}
-    query = select(*(getattr(Lead, name) for name in shape.columns))
+    encoded = [] if shape.encoding is None else [shape.encoding.of(Lead)]
+    query = select(*encoded, *(getattr(Lead, name) for name in shape.columns))
     query = query.where(*LeadFilter(**wanted).conditions(bindparam("of_unit")))
     if shape.after:
         place: list[Any] = [bindparam(f"after_{n}") if known else None for n, known in enumerate(shape.after)]

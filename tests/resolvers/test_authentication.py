@@ -82,6 +82,24 @@ async def test_a_wrong_secret_is_401(authenticator: Authenticator, acme: Bootstr
     assert await refused(authenticator, basic("lv_ci_unknown", acme.client_secret)) == 401
 
 
+async def test_a_request_has_its_secret_hashed_once_even_if_it_is_wrong(
+    services: Services, acme: Bootstrapped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried, matches = [], Authenticator.matches
+
+    async def noted(self: Authenticator, password_hash: str, password: str) -> bool:
+        tried.append(password)
+        return await matches(self, password_hash, password)
+
+    monkeypatch.setattr(Authenticator, "matches", noted)
+    request = Context(services, basic(acme.client_id, "wrong"))
+    for _ in range(2):
+        with pytest.raises(ApiError) as caught:
+            await request.authenticate()
+        assert caught.value.status == 401
+    assert tried == ["wrong"]
+
+
 @pytest.mark.parametrize("change", ["expired", "unsigned", "other key", "no subject", "no expiry", "stranger"])
 async def test_a_token_that_is_not_ours_is_401(authenticator: Authenticator, acme: Bootstrapped, change: str) -> None:
     claims = {"sub": acme.org_member_id, "exp": datetime.now(UTC) + timedelta(hours=1)}

@@ -23,6 +23,7 @@ from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.resolvers.context import Services
 from leadvibe.schema.context import GraphQLContext
+from leadvibe.schema.direct import direct_query
 from leadvibe.schema.root import SCHEMA
 from leadvibe.store.tables import Organisation
 from tests.schema.conftest import bearer
@@ -135,6 +136,27 @@ async def test_statements_do_not_grow_with_the_page(services: Services, acme: Bo
             assert "'lead': {" in str(data), f"{name} leads to no lead"
     assert not grown
     assert {"leads", "accounts", "events", "leadEvents", "segment.leads"} <= filled
+
+
+async def test_the_short_way_reads_what_is_selected_by_one_statement(
+    services: Services, acme: Bootstrapped, counted: None
+) -> None:
+    await seed(services.database, acme.unit_id, acme.org_id, "test", datetime.now(UTC))
+    for selected in ("nodes { leadId createdAt }", "edges { cursor node { createdAt } } totalCount"):
+        page = f"leads(first: $first, orderBy: CREATED) {{ {selected} }}"
+        ordinary, _ = await _statements_of(services, acme, page, 2)
+        context = GraphQLContext(services, Credentials(bearer(acme)["Authorization"]))
+        query = direct_query(SCHEMA, f"query ($first: Int!) {{ {page} }}", None, {"first": 2})
+        assert query is not None
+        token = _statements.set(short := [])
+        try:
+            await query.answer(context, {"first": 2})
+        finally:
+            _statements.reset(token)
+        assert len(short) == len(ordinary)
+        (listing,) = [text for text in short if "ORDER BY leads.created_at" in text]
+        assert "createdAt" in listing
+        assert not any(column in listing for column in ("leads.score", "leads.metadata", "leads.owner_id"))
 
 
 @pytest.mark.parametrize(
