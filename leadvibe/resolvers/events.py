@@ -13,7 +13,8 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.leads import get_lead
 from leadvibe.store import event_counts, event_queries
-from leadvibe.store.event_queries import ALL, EventFilter, Reading
+from leadvibe.store.event_filter import EventFilter
+from leadvibe.store.event_queries import ALL, Reading
 from leadvibe.store.paging import Page
 from leadvibe.store.tables import EngagementEvent
 
