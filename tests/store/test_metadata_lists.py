@@ -104,7 +104,7 @@ async def new_log(database: Database) -> str:
     return unit_id
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), before=EVENTS, after=EVENTS)
 async def test_pages_are_those_of_a_plain_reading(
     log: Database, data: st.DataObject, before: list[Any], after: list[Any]
@@ -134,7 +134,7 @@ async def test_pages_are_those_of_a_plain_reading(
                 "DELETE FROM engagement_events WHERE unit_id = $1 AND seq = ANY($2)", unit_id, list(gone)
             )
         await add_blocks(log, unit_id, draw(st.integers(0, 3)))
-        for wanted in draw(st.lists(FILTERS, min_size=5, max_size=5)):
+        for wanted in draw(st.lists(FILTERS, min_size=4, max_size=4)):
             size, offset = draw(st.integers(1, 9)), draw(st.integers(0, 20))
             expected = await plain(log, unit_id, wanted)
             assert await pages(log, unit_id, wanted, size) == expected
