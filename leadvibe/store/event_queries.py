@@ -68,11 +68,11 @@ async def page(
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
     hidden = await event_types.hidden_names(session, unit_id)
     total = await count(session, unit_id, wanted, hidden) if read.total else 0
-    behind_place = None if after is None else decode_cursor(after, KEYS)
+    place = None if after is None else decode_cursor(after, KEYS)
     if wanted.metadata:
-        query = await _by_metadata(session, unit_id, wanted, hidden, limit + 1, behind_place, offset)
+        query = await _by_metadata(Search(session, unit_id, wanted, hidden), limit + 1, place, offset)
     else:
-        query = await _by_columns(session, unit_id, wanted, hidden, limit + 1, behind_place, offset)
+        query = await _by_columns(session, unit_id, wanted, hidden, limit + 1, place, offset)
     if not read.metadata:
         query = query.options(defer(_METADATA, raiseload=True))
     rows = (await session.exec(query)).all()
@@ -85,20 +85,11 @@ async def page(
     return Page(shown, cursors, len(rows) > limit, total)
 
 
-async def _by_metadata(
-    session: AsyncSession,
-    unit_id: str,
-    wanted: EventFilter,
-    hidden: Sequence[str],
-    most: int,
-    after: Sequence[Any] | None,
-    offset: int,
-) -> Any:
+async def _by_metadata(search: Search, most: int, after: Sequence[Any] | None, offset: int) -> Any:
     """A query for `most` events behind a place, or from `offset` on, of a filter that asks for metadata."""
-    search = Search(session, unit_id, wanted, hidden)
     if after is not None:
-        return events_at(unit_id, await search.find(Place(*after), most))
-    return events_at(unit_id, (await search.find(NEWEST, offset + most))[offset:])
+        return events_at(search.unit_id, await search.find(Place(*after), most))
+    return events_at(search.unit_id, (await search.find(NEWEST, offset + most))[offset:])
 
 
 async def _by_columns(
