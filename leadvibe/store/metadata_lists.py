@@ -36,8 +36,8 @@ NEWEST = Place(datetime(9000, 1, 1, tzinfo=UTC), 0)
 
 # So many of the newest events are looked at before any chunk is.
 _LOOKED_AT = 10_000
-# Chunks of the first group that is read; each next one is larger.
-_FIRST_CHUNKS, _GROWTH, _MOST_CHUNKS = 32, 4, 2_048
+# Chunks that are read at once: as many as events are wanted, but not fewer than these, and then ever more.
+_FEWEST_CHUNKS, _GROWTH, _MOST_CHUNKS = 32, 4, 2_048
 # A total counts in so many chunks and tells of the others by them.
 _COUNTED_CHUNKS = 128
 # If more events are in no block yet, reading them would take longer than reading on from the newest.
@@ -163,10 +163,12 @@ class Search:
     async def _walk(self, loose: _Range, after: Place, most: int) -> list[Place]:
         """What `find` does, by the events that are in no block and by chunks."""
         found = await self._read([loose], after, most)
-        last, size = _FIRST, _FIRST_CHUNKS
+        last, size = _FIRST, max(most, _FEWEST_CHUNKS)
         while True:
             since = found[-1].occurred_at if len(found) == most else BEFORE_ALL
             chunks = await self._chunks(last, since, after, size)
+            if not chunks:
+                return found
             more = await self._read([chunk.range for chunk in chunks], after, most)
             # A block may have been added after `loose` was asked for: then both have its events.
             found = sorted({*found, *more}, reverse=True)[:most]

@@ -118,7 +118,7 @@ async def test_pages_are_those_of_a_plain_reading(
         patch.setattr(metadata_lists, "CHUNK", chunk)
         patch.setattr(metadata_terms, "BLOCK", chunk * draw(st.integers(1, 4)))
         patch.setattr(metadata_lists, "_LOOKED_AT", draw(st.integers(1, 10)))
-        patch.setattr(metadata_lists, "_FIRST_CHUNKS", draw(st.integers(1, 3)))
+        patch.setattr(metadata_lists, "_FEWEST_CHUNKS", draw(st.integers(1, 3)))
         patch.setattr(metadata_lists, "_MOST_LOOSE", draw(st.sampled_from([5, 1_000, 1_000])))
         patch.setattr(event_queries, "_EVENTS_SAMPLED", draw(st.integers(1, 10)))
         async with log.pool.acquire() as connection, connection.transaction():
