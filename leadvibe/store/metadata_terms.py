@@ -3,8 +3,8 @@
 The log is cut into blocks of consecutive seqs, a block into chunks. Each pair of key and text value has a hash
 whose lowest bits name a bucket; a bucket's row of a block has a place for each chunk in which a value of the
 bucket occurs: 16 further bits of the hash, 7 bits of the event type's, and the number of the chunk. So a value is
-looked for in one row of each block, and rows are written once, in the order of their key's ends. Places may say
-too much, as hashes meet and events go, but never too little.
+looked for in one row of each block, and a block's rows are written once and together. Places may say too much, as
+hashes meet and events go, but never too little.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from leadvibe.store.queue import AnyConnection
 
-# Events of a block: each bucket has a row of it, and as many events at most are read for not being in one yet.
+# Events of a block: the larger, the fewer rows a value is looked for in, and the more events are in no block yet.
 BLOCK = 8_192
 # Events of a chunk, which are read where a value was found; a block has at most 256.
 CHUNK = 64
