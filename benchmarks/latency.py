@@ -53,8 +53,8 @@ async def _latencies(bench: Bench, port: int, rate: float, run: int) -> list[flo
     received: dict[str, float] = {}
     async with _subscription(bench, port, received):
         count = round(rate * (_SECONDS + _WARM_UP_SECONDS))
-        await _send(bench, port, rate, [f"run{run}_{n}" for n in range(count)], sent)
-        async with asyncio.timeout(30):
+        async with _connections(port) as transports, asyncio.timeout(_SECONDS + _WARM_UP_SECONDS + 30):
+            await _send(bench, transports, rate, [f"run{run}_{n}" for n in range(count)], sent)
             while len(received) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     warm = min(sent.values()) + _WARM_UP_SECONDS
@@ -94,11 +94,24 @@ class _Sink(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
 
-async def _send(bench: Bench, port: int, rate: float, leads: list[str], sent: dict[str, float]) -> None:
-    """One request for each lead at a steady rate, whether or not the server keeps up."""
-    loop, sender = asyncio.get_running_loop(), authorization(bench)
+@asynccontextmanager
+async def _connections(port: int) -> AsyncIterator[list[asyncio.Transport]]:
+    """Open until every message has come: a server that lags behind still owes their answers."""
+    loop = asyncio.get_running_loop()
     pairs = [await loop.create_connection(_Sink, "127.0.0.1", port) for _ in range(_CONNECTIONS)]
     transports = [sink.transport for _, sink in pairs]
+    try:
+        yield transports
+    finally:
+        for transport in transports:
+            transport.close()
+
+
+async def _send(
+    bench: Bench, transports: list[asyncio.Transport], rate: float, leads: list[str], sent: dict[str, float]
+) -> None:
+    """One request for each lead at a steady rate, whether or not the server keeps up."""
+    sender = authorization(bench)
     started, done = time.perf_counter(), 0
     while done < len(leads):
         due = min(len(leads), int((time.perf_counter() - started) * rate) + 1)
@@ -108,6 +121,3 @@ async def _send(bench: Bench, port: int, rate: float, leads: list[str], sent: di
             transports[number % _CONNECTIONS].write(post("/ingest", orjson.dumps(body), sender))
         done = due
         await asyncio.sleep(_TICK_SECONDS)
-    await asyncio.sleep(0.5)
-    for transport in transports:
-        transport.close()

@@ -112,6 +112,8 @@ class _Reader:
 
     def text(self, field: str, longest: int, required: bool = False) -> str | None:
         value = self.body.get(field)
+        if required and isinstance(value, str) and not value.strip():
+            value = None
         if value is None or value == "":
             if required:
                 self.refuse(field, "is required")

@@ -18,7 +18,7 @@ from leadvibe.store.account_queries import AccountFigures, AccountFilter
 from leadvibe.store.columns import now
 from leadvibe.store.database import driver
 from leadvibe.store.lanes import lock_lane
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import EVERYTHING, Page, Reading
 from leadvibe.store.tables import Account, EngagementEvent, Lead
 
 # The reference: an account surges when one of its leads did within this time.
@@ -48,11 +48,16 @@ async def _open(context: Context) -> AsyncIterator[AsyncSession]:
 
 @operation(Permission.READ)
 async def list_accounts(
-    context: Context, wanted: AccountFilter, limit: int, after: str | None = None, offset: int = 0
+    context: Context,
+    wanted: AccountFilter,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[Account]:
     """The unit's accounts by the highest score of their leads, then by name."""
     async with _open(context) as session:
-        return await account_queries.page(session, context.caller.unit_id, wanted, limit, after, offset)
+        return await account_queries.page(session, context.caller.unit_id, wanted, limit, after, offset, read)
 
 
 @operation(Permission.READ)

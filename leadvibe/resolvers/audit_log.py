@@ -9,7 +9,7 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.store import audit_log
 from leadvibe.store.audit_log import AuditFilter, AuditOrder
 from leadvibe.store.governance_tables import AuditEntry
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import Page, Reading
 
 
 @operation(Permission.ADMIN)
@@ -23,8 +23,8 @@ async def list_audit_logs(
 
 @operation(Permission.ADMIN)
 async def page_audit_logs(
-    context: Context, wanted: AuditFilter, order: AuditOrder, limit: int, after: str | None
+    context: Context, wanted: AuditFilter, order: AuditOrder, limit: int, after: str | None, read: Reading
 ) -> Page[AuditEntry]:
     """The same behind the cursor `after`; 400 for a cursor of another order."""
     async with context.services.database.session() as session:
-        return await audit_log.page(session, context.caller.unit_id, wanted, order, limit, after)
+        return await audit_log.page(session, context.caller.unit_id, wanted, order, limit, after, read)

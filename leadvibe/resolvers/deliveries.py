@@ -10,17 +10,17 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.store import delivery_log, outbox, webhook_secrets
 from leadvibe.store.delivery_log import DeliveryFilter, LoggedDelivery
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import Page, Reading
 from leadvibe.store.webhook_secrets import WebhookSecrets
 
 
 @operation(Permission.READ)
 async def list_deliveries(
-    context: Context, wanted: DeliveryFilter, limit: int, after: str | None = None
+    context: Context, wanted: DeliveryFilter, limit: int, after: str | None, read: Reading
 ) -> Page[LoggedDelivery]:
     """The unit's deliveries, newest first, each with its tries."""
     async with context.services.database.session() as session:
-        return await delivery_log.page(session, context.caller.unit_id, wanted, limit, after)
+        return await delivery_log.page(session, context.caller.unit_id, wanted, limit, after, read)
 
 
 @operation(Permission.READ)

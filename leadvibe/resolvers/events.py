@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +14,7 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.leads import get_lead
 from leadvibe.store import event_counts, event_queries
 from leadvibe.store.event_filter import EventFilter
-from leadvibe.store.event_queries import ALL, Reading
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import EVERYTHING, Page, Reading
 from leadvibe.store.tables import EngagementEvent
 
 # Decision: an array of events has up to 2,000 items.
@@ -55,7 +54,12 @@ async def ingest_events(
 
 @operation(Permission.READ)
 async def list_events(
-    context: Context, wanted: EventFilter, limit: int, after: str | None = None, offset: int = 0, read: Reading = ALL
+    context: Context,
+    wanted: EventFilter,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[EngagementEvent]:
     """The unit's processed events, newest first, without those of hidden types."""
     async with context.services.database.session() as session:
@@ -70,11 +74,18 @@ async def list_lead_events(
     limit: int,
     after: str | None = None,
     offset: int = 0,
-    read: Reading = ALL,
+    read: Reading = EVERYTHING,
 ) -> Page[EngagementEvent]:
     """A lead's events, newest first, without those of hidden types; 404 for an unknown lead."""
     await get_lead(context, lead_id)
     return await list_events(context, EventFilter(lead_id=lead_id, event_type=event_type), limit, after, offset, read)
+
+
+@operation(Permission.READ)
+async def get_events(context: Context, event_ids: Collection[str]) -> dict[str, EngagementEvent]:
+    """The events that the unit has of these, by id, also those of hidden types."""
+    async with context.services.database.session() as session:
+        return await event_queries.some(session, context.caller.unit_id, event_ids)
 
 
 @operation(Permission.READ)

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
-from annotated_types import BaseMetadata
+from annotated_types import BaseMetadata, MinLen
 from pydantic import AfterValidator, BaseModel, Field, create_model
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -37,6 +37,12 @@ Gate = Callable[[AsyncSession, Caller, dict[str, Any]], Awaitable[None]]
 def _without_nul(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not contain the NUL character")
+    return text
+
+
+def _with_something_to_see(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
     return text
 
 
@@ -179,7 +185,10 @@ def _input_model(row: type[ConfigRow], names: Sequence[str], title: str, optiona
     for name in names:
         field = row.model_fields[name]
         kind, nullable = _input_type(field.annotation)
-        if limits := [entry for entry in field.metadata if isinstance(entry, BaseMetadata)]:
+        limits: list[Any] = [entry for entry in field.metadata if isinstance(entry, BaseMetadata)]
+        if field.annotation is str and any(isinstance(entry, MinLen) for entry in limits):
+            limits.append(AfterValidator(_with_something_to_see))
+        if limits:
             kind = Annotated[(kind, *limits)]
         if name in optional or nullable:
             kind, default = kind | None, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 from asyncpg import Record
@@ -14,7 +14,7 @@ from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.leads import get_lead
 from leadvibe.store import firings
 from leadvibe.store.firings import FiringFilter
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import EVERYTHING, Page, Reading
 from leadvibe.store.trigger_tables import FiringKind, TriggerFiring
 
 _MOST_DAYS = 3_660
@@ -22,11 +22,23 @@ _MOST_DAYS = 3_660
 
 @operation(Permission.READ)
 async def list_firings(
-    context: Context, wanted: FiringFilter, limit: int, after: str | None = None, offset: int = 0
+    context: Context,
+    wanted: FiringFilter,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[TriggerFiring]:
     """The unit's firings, newest first."""
     async with context.services.database.session() as session:
-        return await firings.page(session, context.caller.unit_id, wanted, limit, after, offset)
+        return await firings.page(session, context.caller.unit_id, wanted, limit, after, offset, read)
+
+
+@operation(Permission.READ)
+async def get_firings(context: Context, firing_ids: Collection[str]) -> dict[str, TriggerFiring]:
+    """The firings that the unit has of these, by id."""
+    async with context.services.database.session() as session:
+        return await firings.some(session, context.caller.unit_id, firing_ids)
 
 
 @operation(Permission.READ)

@@ -43,11 +43,17 @@ class PasswordChange(BaseModel):
     )
 
 
+class ResetRequest(BaseModel):
+    """Whose password was forgotten."""
+
+    email: str = Field(max_length=320, description="The member's e-mail address.")
+
+
 @operation(Permission.PUBLIC)
-async def request_password_reset(context: Context, email: str) -> None:
+async def request_password_reset(context: Context, values: ResetRequest) -> None:
     """Mails a link to the member with this address, if there is one. Either way the answer is the same, and as fast."""
-    await Attempt(context, "reset", email).begin()
-    context.services.background.start(_ask(context, email))
+    await Attempt(context, "reset", values.email).begin()
+    context.services.background.start(_ask(context, values.email))
 
 
 @operation(Permission.PUBLIC)

@@ -22,7 +22,7 @@ from leadvibe.scoring.segments import Segment as Definition
 from leadvibe.store import lead_queries, segment_config, segment_queries, segment_work
 from leadvibe.store.database import driver
 from leadvibe.store.lead_queries import LeadFilter
-from leadvibe.store.paging import Page
+from leadvibe.store.paging import EVERYTHING, Page, Reading
 from leadvibe.store.segment_tables import Segment, SegmentChange, SegmentRule
 from leadvibe.store.tables import Lead
 
@@ -143,14 +143,19 @@ async def count_segment(context: Context, segment_id: str) -> int:
 
 @operation(Permission.READ)
 async def list_segment_leads(
-    context: Context, segment_id: str, limit: int, after: str | None = None, offset: int = 0
+    context: Context,
+    segment_id: str,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[Lead]:
     """The leads that belong to the segment now, by score; none while it is inactive."""
     unit_id = context.caller.unit_id
     async with context.services.database.session() as session:
         await SEGMENTS.find(session, unit_id, segment_id)
         wanted = LeadFilter(member=await segment_queries.members(session, unit_id, segment_id))
-        return await lead_queries.page(session, unit_id, wanted, limit=limit, after=after, offset=offset)
+        return await lead_queries.page(session, unit_id, wanted, limit=limit, after=after, offset=offset, read=read)
 
 
 @operation(Permission.READ)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from pydantic import BaseModel, Field
+
 from leadvibe.errors import bad_request, not_found, unauthorized
 from leadvibe.resolvers.authentication import NO_PASSWORD
 from leadvibe.resolvers.caller import Caller, Permission
@@ -15,17 +17,24 @@ from leadvibe.store import access
 LEGACY_COOKIES = ("token", "access_token", "refresh_token", "auth_token", "session", "jwt")
 
 
+class Login(BaseModel):
+    """Who logs in, and its proof."""
+
+    email: str = Field(description="The member's e-mail address.")
+    password: str = Field(description="The member's password.")
+
+
 @operation(Permission.PUBLIC)
-async def login(context: Context, email: str, password: str) -> str:
+async def login(context: Context, values: Login) -> str:
     """A bearer token for a member's e-mail and password; 401 does not say which of them is wrong, 429 ends guessing."""
     services = context.services
-    attempt = Attempt(context, "login", email)
+    attempt = Attempt(context, "login", values.email)
     await attempt.begin()
-    if "\0" in email:
+    if "\0" in values.email:
         raise unauthorized("Unknown e-mail or wrong password.")
     async with services.database.session() as session:
-        member = await access.member_by_email(session, email)
-    right = await services.authenticator.matches(member.password_hash if member else NO_PASSWORD, password)
+        member = await access.member_by_email(session, values.email)
+    right = await services.authenticator.matches(member.password_hash if member else NO_PASSWORD, values.password)
     if member is None or not right:
         raise unauthorized("Unknown e-mail or wrong password.")
     await attempt.succeeded()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
 from leadvibe.resolvers import members, passwords, personal_tokens, secrets, units
@@ -12,10 +11,6 @@ from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat import password_page
 from leadvibe.rest_compat.table import BEARER, Call, Route
 from leadvibe.rest_compat.units import Token
-
-
-class ResetRequest(BaseModel):
-    email: str = Field(max_length=320, description="The member's e-mail address.")
 
 
 async def _me(context: Context, call: Call) -> Any:
@@ -34,7 +29,7 @@ async def _change_password(context: Context, call: Call) -> Any:
 
 
 async def _request_reset(context: Context, call: Call) -> Response:
-    await passwords.request_password_reset(context, call.body.email)
+    await passwords.request_password_reset(context, call.body)
     return Response(status_code=202)
 
 
@@ -85,7 +80,7 @@ ROUTES = [
     ),
     Route(
         method="POST", path="/auth/password/reset", summary="Mail a link to set a new password", tag="Auth",
-        run=_request_reset, status=202, auth=(), body=ResetRequest, errors=(429,),
+        run=_request_reset, status=202, auth=(), body=passwords.ResetRequest, errors=(429,),
     ),
     Route(
         method="POST", path="/auth/password/set", summary="Set a password by a mailed link", tag="Auth",

@@ -12,11 +12,6 @@ from leadvibe.resolvers.context import Context
 from leadvibe.rest_compat.table import BOTH, Call, Route
 
 
-class Login(BaseModel):
-    email: str
-    password: str
-
-
 class Token(BaseModel):
     """Send it as `Authorization: Bearer <token>`."""
 
@@ -28,7 +23,7 @@ class ActiveUnit(BaseModel):
 
 
 async def _login(context: Context, call: Call) -> Any:
-    return {"token": await units.login(context, call.body.email, call.body.password)}
+    return {"token": await units.login(context, call.body)}
 
 
 async def _set_active(context: Context, call: Call) -> Response:
@@ -42,7 +37,7 @@ async def _set_active(context: Context, call: Call) -> Response:
 ROUTES = [
     Route(
         method="POST", path="/auth/login", summary="Log in with e-mail and password", tag="Auth", run=_login,
-        auth=(), body=Login, returns=Token, errors=(401, 403),
+        auth=(), body=units.Login, returns=Token, errors=(401, 403),
     ),
     Route(
         method="POST", path="/org-units/active", summary="Set the active organizational unit", tag="OrgUnits",

@@ -19,6 +19,7 @@ NewSecret: Any = answer_type(secrets.NewSecret)
 TokenRequest: Any = input_type(personal_tokens.TokenRequest, "What a personal token is for, and until when.")
 SecretName: Any = input_type(secrets.SecretName, "What a credential pair is called.")
 NewPassword: Any = input_type(passwords.NewPassword, "A password, and the secret of the link that may set it.")
+ResetRequest: Any = input_type(passwords.ResetRequest, "Whose password was forgotten.")
 PasswordChange: Any = input_type(passwords.PasswordChange, "The caller's old and new password.")
 
 
@@ -77,10 +78,10 @@ class AccessMutations:
 
     @field
     async def request_password_reset(
-        self, info: Info, email: Annotated[str, strawberry.argument(description="The member's e-mail address.")]
+        self, info: Info, input: Annotated[ResetRequest, strawberry.argument(description="Of which member.")]
     ) -> bool | None:
         """Mails a link to set a new password; true, whether there is such a member or not."""
-        await passwords.request_password_reset(info.context, email)
+        await passwords.request_password_reset(info.context, body_of(passwords.ResetRequest, input))
         return True
 
     @field

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import strawberry
 
 from leadvibe.resolvers import accounts
-from leadvibe.schema.accounts import Account, IntentLevel
+from leadvibe.schema.accounts import ACCOUNT_READERS, Account, IntentLevel
 from leadvibe.schema.context import Info
 from leadvibe.schema.events import Event, event_of
 from leadvibe.schema.fields import field
 from leadvibe.schema.leads import Lead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.ranges import TimeRange, bounds
+from leadvibe.schema.selections import reading
 from leadvibe.store import account_queries
 
 
@@ -61,7 +62,8 @@ class AccountQueries:
     ) -> Connection[Account]:
         """The unit's accounts by the highest score of their leads, then by name."""
         wanted = filter.as_condition() if filter else account_queries.AccountFilter()
-        page = await accounts.list_accounts(info.context, wanted, checked(first), after)
+        read = reading(info, ACCOUNT_READERS)
+        page = await accounts.list_accounts(info.context, wanted, checked(first), after, read=read)
         return connection(page, [Account.of(row) for row in page.rows], after)
 
     @field

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -12,7 +13,7 @@ from leadvibe.resolvers import accounts
 from leadvibe.resolvers.context import Context
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
-from leadvibe.schema.metadata import Described
+from leadvibe.schema.metadata import METADATA_FIELDS, Described
 from leadvibe.schema.node import Node, findable
 from leadvibe.schema.scalars import BigInt
 from leadvibe.scoring.levels import level_name
@@ -80,6 +81,10 @@ class Account(Node, Described):
         """What its leads add up to; null when it was deleted meanwhile."""
         figures = await info.context.account_figures.load(self.account_id)
         return None if figures is None else AccountEngagement.of(figures)
+
+
+# The fields that read the large attributes of an account's row.
+ACCOUNT_READERS: Mapping[str, Sequence[str]] = {"account_metadata": METADATA_FIELDS, "account_scores": ()}
 
 
 async def _find(context: Context, account_id: str) -> Account:

@@ -12,6 +12,7 @@ from leadvibe.resolvers.activity import MOST_ENTRIES
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import Described
+from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.ranges import TimeRange, bounds
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.words import Channel, Suppression
@@ -46,7 +47,7 @@ class ActivityFilter:
 
 
 @strawberry.type(description="An event in a lead's activity.")
-class ActivityEvent(Described):
+class ActivityEvent(OfLead, Described):
     id: strawberry.ID = strawberry.field(description="The event.")
     lead_id: strawberry.ID | None = strawberry.field(description="The lead.")
     event_type: str = strawberry.field(description="What happened.")
@@ -60,7 +61,7 @@ class ActivityEvent(Described):
 
 
 @strawberry.type(description="An order in a lead's activity; it is never scored.")
-class ActivityOrder(Described):
+class ActivityOrder(OfLead, Described):
     id: strawberry.ID = strawberry.field(description="The order.")
     order_id: strawberry.ID = strawberry.field(description="The shop's own id.")
     lead_id: strawberry.ID = strawberry.field(description="The lead.")

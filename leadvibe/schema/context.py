@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 from strawberry.types.info import Info as StrawberryInfo
 
-from leadvibe.resolvers import accounts, leads
+from leadvibe.resolvers import accounts, events, firings, leads
 from leadvibe.resolvers.authentication import Credentials
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.family import Family
@@ -23,8 +23,11 @@ from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.scoring.model import Level
 from leadvibe.store.account_queries import AccountFigures
 from leadvibe.store.config_tables import ProfileRuleset, Ruleset
-from leadvibe.store.tables import Account, Lead, LeadAlias
+from leadvibe.store.tables import Account, EngagementEvent, Lead, LeadAlias
 from leadvibe.store.time_ranges import TimeRange
+from leadvibe.store.trigger_tables import TriggerFiring
+
+Found = TypeVar("Found")
 
 
 @dataclass(slots=True)
@@ -43,6 +46,9 @@ class GraphQLContext(Context):
     _profile_levels: asyncio.Future[list[Level]] | None = None
     _account_levels: asyncio.Future[list[Level]] | None = None
     _leads: DataLoader[str, Lead | None] | None = None
+    _events: DataLoader[str, EngagementEvent | None] | None = None
+    _firings: DataLoader[str, TriggerFiring | None] | None = None
+    _families: DataLoader[Family[Any], Sequence[Any]] | None = None
     _aliases: DataLoader[str, list[LeadAlias]] | None = None
     _session_counts: DataLoader[tuple[str, TimeRange], int] | None = None
     _accounts: DataLoader[str, Account | None] | None = None
@@ -82,6 +88,9 @@ class GraphQLContext(Context):
             _profile_levels=None,
             _account_levels=None,
             _leads=None,
+            _events=None,
+            _firings=None,
+            _families=None,
             _aliases=None,
             _session_counts=None,
             _accounts=None,
@@ -122,8 +131,29 @@ class GraphQLContext(Context):
     def leads(self) -> DataLoader[str, Lead | None]:
         """Leads by their ids, as they are at the time: a subscription asks for the same one again and again."""
         if self._leads is None:
-            self._leads = DataLoader(self._load_leads, cache=False)
+            self._leads = self._found_by(leads.get_leads, cache=False)
         return self._leads
+
+    @property
+    def events(self) -> DataLoader[str, EngagementEvent | None]:
+        """Events by their ids."""
+        if self._events is None:
+            self._events = self._found_by(events.get_events, cache=False)
+        return self._events
+
+    @property
+    def firings(self) -> DataLoader[str, TriggerFiring | None]:
+        """Firings by their ids."""
+        if self._firings is None:
+            self._firings = self._found_by(firings.get_firings, cache=False)
+        return self._firings
+
+    @property
+    def families(self) -> DataLoader[Family[Any], Sequence[Any]]:
+        """All rows of configuration families, as they are at the time: mutations of the same operation change them."""
+        if self._families is None:
+            self._families = DataLoader(self._load_families, cache=False)
+        return self._families
 
     @property
     def aliases(self) -> DataLoader[str, list[LeadAlias]]:
@@ -143,19 +173,30 @@ class GraphQLContext(Context):
     def accounts(self) -> DataLoader[str, Account | None]:
         """The accounts of leads, by their ids."""
         if self._accounts is None:
-            self._accounts = DataLoader(self._load_accounts)
+            self._accounts = self._found_by(leads.get_lead_accounts)
         return self._accounts
 
     @property
     def account_figures(self) -> DataLoader[str, AccountFigures | None]:
         """What the leads of accounts add up to, by the accounts' ids."""
         if self._account_figures is None:
-            self._account_figures = DataLoader(self._load_account_figures)
+            self._account_figures = self._found_by(accounts.get_account_figures)
         return self._account_figures
 
-    async def _load_leads(self, lead_ids: list[str]) -> list[Lead | None]:
-        found = await leads.get_leads(self, lead_ids)
-        return [found.get(lead_id) for lead_id in lead_ids]
+    def _found_by(
+        self, find: Callable[[Context, Sequence[str]], Awaitable[Mapping[str, Found]]], cache: bool = True
+    ) -> DataLoader[str, Found | None]:
+        """Loads what `find` finds by ids, None for an id that there is not."""
+
+        async def load(ids: list[str]) -> list[Found | None]:
+            found = await find(self, ids)
+            return [found.get(each) for each in ids]
+
+        return DataLoader(load, cache=cache)
+
+    async def _load_families(self, families: list[Family[Any]]) -> list[Sequence[Any]]:
+        found = {family: await family.list(self) for family in set(families)}
+        return [found[family] for family in families]
 
     async def _load_aliases(self, lead_ids: list[str]) -> list[list[LeadAlias]]:
         found = await leads.list_lead_aliases(self, lead_ids)
@@ -167,14 +208,6 @@ class GraphQLContext(Context):
             for asked in {range for _, range in keys}
         }
         return [found[range][lead_id] for lead_id, range in keys]
-
-    async def _load_accounts(self, account_ids: list[str]) -> list[Account | None]:
-        found = await leads.get_lead_accounts(self, account_ids)
-        return [found.get(account_id) for account_id in account_ids]
-
-    async def _load_account_figures(self, account_ids: list[str]) -> list[AccountFigures | None]:
-        found = await accounts.get_account_figures(self, account_ids)
-        return [found.get(account_id) for account_id in account_ids]
 
     async def _load_levels(self, family: Family[Any]) -> list[Level]:
         return as_levels(await family.list(self))

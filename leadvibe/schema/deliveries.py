@@ -12,7 +12,9 @@ from leadvibe.resolvers import deliveries
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
-from leadvibe.store import delivery_tables, outbox, webhook_secrets
+from leadvibe.schema.selections import reading
+from leadvibe.schema.triggers import Firing
+from leadvibe.store import delivery_log, delivery_tables, outbox, webhook_secrets
 from leadvibe.store.delivery_log import DeliveryFilter, LoggedDelivery
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="The delivery.")]
@@ -81,6 +83,12 @@ class Delivery:
     finished_at: datetime | None = strawberry.field(description="When it was delivered or given up.")
     attempts: list[DeliveryAttempt] = strawberry.field(description="The tries, oldest first.")
 
+    @field
+    async def firing(self, info: Info) -> Firing | None:
+        """The firing itself; null for a surge, which is none."""
+        row = await info.context.firings.load(self.firing_id)
+        return None if row is None else Firing.of(row)
+
     @classmethod
     def of(cls, logged: LoggedDelivery) -> Delivery:
         row = logged.delivery
@@ -100,6 +108,10 @@ class Delivery:
             finished_at=row.finished_at,
             attempts=[DeliveryAttempt.of(each) for each in logged.attempts],
         )
+
+
+# The fields that read the large attributes of a delivery's row, and its tries.
+_READERS = {"payload": ["payload"], delivery_log.TRIES: ["attempts"]}
 
 
 def _shown(row: delivery_tables.Delivery) -> str:
@@ -149,7 +161,8 @@ class DeliveryQueries:
     ) -> Connection[Delivery]:
         """The log of deliveries, newest first. It is kept for 30 days."""
         wanted = DeliveryFilter(_value(status), _value(channel), trigger_type)
-        page = await deliveries.list_deliveries(info.context, wanted, checked(first), after)
+        read = reading(info, _READERS)
+        page = await deliveries.list_deliveries(info.context, wanted, checked(first), after, read)
         return connection(page, [Delivery.of(row) for row in page.rows], after)
 
     @field
@@ -163,6 +176,11 @@ class DeliveryQueries:
         return WebhookSecret.of(await deliveries.get_webhook_secret(info.context))
 
 
+@strawberry.input(description="Which dead deliveries are sent once more; what is left out does not filter.")
+class DeadDeliveriesInput:
+    channel: DeliveryChannel | None = strawberry.field(default=None, description="Only those that go this way.")
+
+
 @strawberry.type
 class DeliveryMutations:
     @field
@@ -172,14 +190,10 @@ class DeliveryMutations:
 
     @field
     async def redeliver_dead(
-        self,
-        info: Info,
-        channel: Annotated[
-            DeliveryChannel | None, strawberry.argument(description="Only those that go this way.")
-        ] = None,
-    ) -> int:
+        self, info: Info, input: Annotated[DeadDeliveriesInput, strawberry.argument(description="Which.")]
+    ) -> int | None:
         """Sends dead deliveries once more, the oldest 10,000 of them; how many."""
-        return await deliveries.redeliver_dead(info.context, _value(channel))
+        return await deliveries.redeliver_dead(info.context, _value(input.channel))
 
     @field
     async def rotate_webhook_secret(self, info: Info) -> WebhookSecret | None:

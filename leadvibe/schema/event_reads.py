@@ -8,12 +8,15 @@ from typing import Annotated
 import strawberry
 
 from leadvibe.resolvers import event_scores, event_types, events
+from leadvibe.resolvers.rulesets import RULES
+from leadvibe.schema.configuration import Rule, find_row
 from leadvibe.schema.context import Info
-from leadvibe.schema.events import Event, event_of, reading
+from leadvibe.schema.events import EVENT_READERS, Event, event_of
 from leadvibe.schema.fields import field
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.schema.words import Channel
 
 
@@ -34,6 +37,11 @@ class RulesetEffect:
     after: BigInt = strawberry.field(description="The score after.")
     boost: BigInt = strawberry.field(description="The part of the points that the surge multiplier added.")
     rule_id: strawberry.ID | None = strawberry.field(description="The rule that counted, if one did.")
+
+    @field
+    async def rule(self, info: Info) -> Rule | None:
+        """The rule as it is now; null without one, or when it is gone."""
+        return await find_row(info, RULES, self.rule_id)
 
 
 @strawberry.type(description="What an event did to its lead's scores.")
@@ -76,9 +84,9 @@ class EventReads:
         after: After = None,
     ) -> Connection[Event] | None:
         """A lead's events, newest first; null, with an error `not_found`, when the unit has no such lead."""
-        read = reading(info)
+        read = reading(info, EVENT_READERS)
         page = await events.list_lead_events(info.context, lead_id, event_type, checked(first), after, read=read)
-        return connection(page, [event_of(row, read.metadata) for row in page.rows], after)
+        return connection(page, [event_of(row) for row in page.rows], after)
 
     @field
     async def event_score_explain(

@@ -15,13 +15,13 @@ from leadvibe.resolvers import events
 from leadvibe.schema.context import Info
 from leadvibe.schema.errors import problems
 from leadvibe.schema.fields import field
-from leadvibe.schema.metadata import Described, reads_metadata
+from leadvibe.schema.metadata import METADATA_FIELDS, Described
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
-from leadvibe.schema.selections import is_counted, selected_nodes
+from leadvibe.schema.selections import reading
 from leadvibe.schema.words import Channel, Suppression
-from leadvibe.store import event_filter, event_queries, tables
+from leadvibe.store import event_filter, tables
 
 
 @strawberry.type(description="Something a lead did.")
@@ -41,20 +41,18 @@ class Event(OfLead, Described):
     )
 
 
-def reading(info: Info) -> event_queries.Reading:
-    """What the selection needs of a connection's events, apart from what is cheap."""
-    return event_queries.Reading(metadata=reads_metadata(selected_nodes(info)), total=is_counted(info))
+# The fields that read the large attributes of an event's row.
+EVENT_READERS = {"event_metadata": METADATA_FIELDS}
 
 
-def event_of(row: tables.EngagementEvent, with_metadata: bool = True) -> Event:
-    """The event; of a row that was read without its metadata it has none."""
+def event_of(row: tables.EngagementEvent) -> Event:
     return Event(
         event_id=strawberry.ID(row.event_id),
         lead_id=None if row.lead_id is None else strawberry.ID(row.lead_id),
         event_type=row.event_type,
         channel=Channel(row.channel),
         timestamp=row.occurred_at,
-        metadata=row.event_metadata if with_metadata else {},
+        metadata=row.event_metadata,
         suppression_reason=row.suppression_reason,
         original_lead_id=None if row.original_lead_id is None else strawberry.ID(row.original_lead_id),
         created_at=row.occurred_at,
@@ -106,9 +104,9 @@ class EventQueries:
     ) -> Connection[Event]:
         """The unit's events, newest first, page by page, without those of hidden types."""
         wanted = filter.as_condition() if filter else event_filter.EventFilter()
-        read = reading(info)
+        read = reading(info, EVENT_READERS)
         page = await events.list_events(info.context, wanted, checked(first), after, read=read)
-        return connection(page, [event_of(row, read.metadata) for row in page.rows], after)
+        return connection(page, [event_of(row) for row in page.rows], after)
 
 
 @strawberry.input(description="A name by which a lead is known.")

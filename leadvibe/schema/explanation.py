@@ -9,6 +9,8 @@ import strawberry
 
 from leadvibe.resolvers import explanation
 from leadvibe.resolvers.explanation import DEFAULT_HOURS
+from leadvibe.resolvers.rulesets import RULES
+from leadvibe.schema.configuration import Rule, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.scalars import BigInt
@@ -22,6 +24,11 @@ class ScoreDriver:
     weight: BigInt = strawberry.field(description="Its points today, or what they last were.")
     count: int = strawberry.field(description="How many events it counted.")
     total: BigInt = strawberry.field(description="The points it gave: count × weight, while it is not changed.")
+
+    @field
+    async def rule(self, info: Info) -> Rule | None:
+        """The rule as it is now; null when it is gone."""
+        return await find_row(info, RULES, self.rule_id)
 
 
 @strawberry.type(description="What a rule gives today.")

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import cache
-from inspect import isgeneratorfunction
+from inspect import isgenerator
 from types import TracebackType
 from typing import Any
 
 from strawberry.extensions import SchemaExtension
 from strawberry.extensions.runner import SchemaExtensionsRunner
+from strawberry.types.execution import ExecutionContext, StreamExecutionResult
 
 
 class Runner(SchemaExtensionsRunner):
-    """Strawberry's runner for extensions whose hooks are generator functions, as all of this server's are."""
+    """Strawberry's runner for extensions whose hooks are generator functions, as all of this server's are, and whose
+    results need no waiting."""
+
+    def __init__(self, execution_context: ExecutionContext, extensions: list[SchemaExtension]) -> None:
+        super().__init__(execution_context, extensions)
+        self._having: dict[str, list[Any]] = {}
 
     def operation(self) -> Any:
         return self._around("on_operation")
@@ -27,10 +32,26 @@ class Runner(SchemaExtensionsRunner):
     def executing(self) -> Any:
         return self._around("on_execute")
 
-    def _around(self, hook: str) -> _Around:
-        kinds: list[Any] = [type(each) for each in self.extensions]
-        found = zip(self.extensions, kinds, strict=True)
-        return _Around([getattr(each, hook)() for each, kind in found if _has(kind, hook)])
+    def on_stream_result(self, result: StreamExecutionResult) -> Any:
+        return self._around("on_stream_result", result)
+
+    async def get_extensions_results(self, ctx: ExecutionContext) -> dict[str, Any]:
+        results = dict(ctx.extensions_results)
+        for extension in self._with("get_results"):
+            results |= extension.get_results()
+        return results
+
+    def _around(self, hook: str, *about: Any) -> _Around:
+        hooks = [getattr(each, hook)(*about) for each in self._with(hook)]
+        assert all(map(isgenerator, hooks)), f"{hook} is no generator function somewhere"
+        return _Around(hooks)
+
+    def _with(self, method: str) -> list[Any]:
+        """The extensions that have the method; a stream asks for each of its messages."""
+        found = self._having.get(method)
+        if found is None:
+            found = self._having[method] = [each for each in self.extensions if _has(type(each), method)]
+        return found
 
 
 class _Around:
@@ -72,10 +93,5 @@ class _Around:
         return error
 
 
-@cache
-def _has(kind: Any, hook: str) -> bool:
-    own = getattr(kind, hook)
-    if own is getattr(SchemaExtension, hook):
-        return False
-    assert isgeneratorfunction(own), f"{kind.__name__}.{hook} is no generator function"
-    return True
+def _has(kind: Any, method: str) -> bool:
+    return getattr(kind, method) is not getattr(SchemaExtension, method)

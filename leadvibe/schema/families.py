@@ -25,8 +25,9 @@ from leadvibe.resolvers.levels import ACCOUNT_LEVELS, LEVELS, PROFILE_LEVELS
 from leadvibe.resolvers.rulesets import FILTERS, RULES, RULESETS
 from leadvibe.resolvers.surge import SURGE_TRIGGERS
 from leadvibe.resolvers.triggers import MILESTONES, PATTERNS, SEQUENCES
+from leadvibe.schema.configuration import kind_of
 from leadvibe.schema.context import Info
-from leadvibe.schema.derive import body_of, input_type, object_type
+from leadvibe.schema.derive import body_of, input_type
 from leadvibe.schema.node import findable
 
 
@@ -70,11 +71,11 @@ def family_fields(
     """`<noun>s`, `create<Noun>`, `update<Noun>` and `delete<Noun>`; `listed` resolves the first.
 
     A `nested` family's rows are made inside a ruleset, which is no part of their input. `kind` is the GraphQL
-    type of the rows, by default that of the table; `create` resolves the second field.
+    type of the rows, by default that of the family; `create` resolves the second field.
     """
     noun = family.noun.replace("_", " ")
     article = "an" if noun[0] in "aeiou" else "a"
-    kind = kind or object_type(family.row)
+    kind = kind or kind_of(family)
     findable(family.row.__name__, family.row.key, _finder(family))
     new = input_type(family.Input, f"What {article} {noun} is made of.")
     changed = input_type(family.Changes, f"Changes of {article} {noun}; what is left out keeps its value.")

@@ -14,6 +14,7 @@ from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.store import governance_tables
 from leadvibe.store.audit_log import AuditFilter, AuditOrder
 
@@ -153,7 +154,7 @@ class GovernanceQueries:
         )
         column: Any = sort_by.value
         order = AuditOrder(column, descending)
-        page = await audit_log.page_audit_logs(info.context, wanted, order, checked(first), after)
+        page = await audit_log.page_audit_logs(info.context, wanted, order, checked(first), after, reading(info, {}))
         return connection(page, [AuditEntry.of(row) for row in page.rows], after)
 
     @field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from starlette.datastructures import UploadFile
@@ -13,6 +13,8 @@ from strawberry.file_uploads import Upload
 
 from leadvibe.errors import bad_request
 from leadvibe.resolvers import imports, jobs, rescore
+from leadvibe.resolvers.triggers import MILESTONES
+from leadvibe.schema.configuration import MilestoneTrigger, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.lead_deletion import JobStatus
@@ -88,26 +90,35 @@ class JobQueries:
         return Job.of(await jobs.get_job(info.context, id))
 
 
+@strawberry.input(description="A file of events.")
+class EventImportInput:
+    file: Upload = strawberry.field(description="CSV with a header row, as multipart/form-data.")
+    skip_triggers: bool = strawberry.field(default=False, description="Fire no triggers for these events.")
+
+
 @strawberry.type
 class ImportMutations:
     @field
     async def import_events(
-        self,
-        info: Info,
-        file: Annotated[Upload, strawberry.argument(description="CSV with a header row, as multipart/form-data.")],
-        skip_triggers: Annotated[bool, strawberry.argument(description="Fire no triggers for these events.")] = False,
+        self, info: Info, input: Annotated[EventImportInput, strawberry.argument(description="The file.")]
     ) -> Job | None:
         """Begins to import events from a CSV file; `job` and `jobProgress` tell how far it is."""
+        file: Any = input.file
         if not isinstance(file, UploadFile):
             raise bad_request("Send the file by the GraphQL multipart request specification.", file="must be a file")
-        name = file.filename or ""
-        return Job.of(await imports.import_events_in_background(info.context, name, _opened(file), skip_triggers))
+        name, chunks = file.filename or "", _opened(file)
+        return Job.of(await imports.import_events_in_background(info.context, name, chunks, input.skip_triggers))
 
 
 @strawberry.type(description="Leads that would come to stand above the threshold of a milestone trigger.")
 class MilestoneCrossings:
     trigger_id: strawberry.ID = strawberry.field(description="The trigger.")
     leads: BigInt = strawberry.field(description="How many leads; a rescoring itself fires nothing.")
+
+    @field
+    async def trigger(self, info: Info) -> MilestoneTrigger | None:
+        """The trigger itself."""
+        return await find_row(info, MILESTONES, self.trigger_id)
 
 
 @strawberry.type(description="What a rescoring would change.")

@@ -35,6 +35,13 @@ class LeadReplacementInput:
     )
 
 
+@strawberry.input(description="What changes in a lead's metadata.")
+class LeadMetadataInput:
+    metadata: dict[str, Any] = strawberry.field(
+        description="Keys to set; a key with null is removed, others stay. At most 100 KB in all."
+    )
+
+
 @strawberry.type
 class LeadMutations:
     @field
@@ -59,9 +66,7 @@ class LeadMutations:
         self,
         info: Info,
         id: LeadId,
-        metadata: Annotated[
-            dict[str, Any], strawberry.argument(description="Keys to set; a key with null is removed, others stay.")
-        ],
+        input: Annotated[LeadMetadataInput, strawberry.argument(description="What changes.")],
     ) -> Lead | None:
         """Changes single keys of a lead's metadata."""
-        return Lead.of(await lead_edits.patch_lead_metadata(info.context, id, metadata))
+        return Lead.of(await lead_edits.patch_lead_metadata(info.context, id, input.metadata))

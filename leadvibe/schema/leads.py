@@ -1,4 +1,4 @@
-"""Leads: the connection, one lead, search, and the score."""
+"""Leads: the connection, and one lead."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import strawberry
 
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.context import Context
-from leadvibe.resolvers.leads import PRIMARY, primary_of
+from leadvibe.resolvers.leads import primary_of
+from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.schema.accounts import Account
+from leadvibe.schema.configuration import Ruleset, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import READING, Described
@@ -122,6 +124,11 @@ class Lead(Node, Described):
         return _id(primary_of(await info.context.rulesets()))
 
     @field
+    async def ruleset(self, info: Info) -> Ruleset | None:
+        """The primary engagement ruleset itself."""
+        return await find_row(info, RULESETS, primary_of(await info.context.rulesets()))
+
+    @field
     async def engagement_level(self, info: Info) -> str | None:
         """Name of the level that the score falls into."""
         return level_name(await info.context.levels(), self.score)
@@ -168,6 +175,7 @@ LEAD_COLUMNS = Columns(
         "account": ["account_id"],
         "profile": ["metadata"],
         "ruleset_id": [],
+        "ruleset": [],
         "engagement_level": ["score"],
         "profile_level": ["profile_score"],
         "profile_scores": ["fit"],
@@ -175,27 +183,8 @@ LEAD_COLUMNS = Columns(
     },
     renamed={"metadata": "lead_metadata", "fit": "profile_scores"},
 )
-
-
-@strawberry.enum(description="By what a search found a lead.")
-class MatchType(Enum):
-    ID = strawberry.enum_value("id", description="Its id begins with the text.")
-    ALIAS = strawberry.enum_value("alias", description="One of its aliases contains the text.")
-
-
-@strawberry.type(description="A lead that a search found.")
-class LeadMatch:
-    id: strawberry.ID = strawberry.field(description="The lead.")
-    match_type: MatchType = strawberry.field(description="What matched.")
-    best_alias: str | None = strawberry.field(description="The alias that best names the lead.")
-    engagement_level: str | None = strawberry.field(description="Name of its engagement level.")
-    profile_level: str | None = strawberry.field(description="Name of its profile level.")
-
-
-@strawberry.type(description="A lead's score in the ruleset that was asked for.")
-class LeadScore:
-    lead_id: strawberry.ID = strawberry.field(description="The lead.")
-    score: BigInt = strawberry.field(description="Its score; 0 when it has none, or does not exist.")
+# Those that read the large ones.
+LEAD_READERS = LEAD_COLUMNS.readers("lead_metadata", "scores", "profile_scores", "decay_cycles")
 
 
 @strawberry.input(description="Which leads a list shows; what is left out does not filter.")
@@ -243,33 +232,6 @@ class LeadQueries:
     ) -> Lead | None:
         """One lead; null, with an error `not_found`, when the unit has none of this id."""
         return Lead.of(await leads.get_lead(info.context, id))
-
-    @field
-    async def lead_scores(
-        self,
-        info: Info,
-        lead_ids: Annotated[list[strawberry.ID], strawberry.argument(description="1 to 500 leads.")],
-        ruleset: Annotated[str, strawberry.argument(description="`primary`, or a ruleset's id or name.")] = PRIMARY,
-    ) -> list[LeadScore]:
-        """The leads' scores in one ruleset, in the order of `leadIds`."""
-        found = await leads.list_scores_of_leads(info.context, lead_ids, ruleset)
-        return [LeadScore(lead_id=strawberry.ID(each.lead_id), score=BigInt(each.score)) for each in found]
-
-    @field
-    async def search_leads(
-        self, info: Info, q: Annotated[str, strawberry.argument(description="At least two characters.")]
-    ) -> list[LeadMatch]:
-        """Up to 10 leads whose id begins with the text or whose alias contains it."""
-        return [
-            LeadMatch(
-                id=strawberry.ID(match.id),
-                match_type=MatchType(match.match_type),
-                best_alias=match.best_alias,
-                engagement_level=match.engagement_level,
-                profile_level=match.profile_level,
-            )
-            for match in await leads.search_leads(info.context, q)
-        ]
 
 
 def _id(text: str | None) -> strawberry.ID | None:

@@ -14,7 +14,9 @@ from leadvibe.schema.accounts import Account
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of
 from leadvibe.schema.fields import field
-from leadvibe.schema.leads import Lead, LeadScore
+from leadvibe.schema.lead_lookups import LeadScore
+from leadvibe.schema.leads import Lead
+from leadvibe.schema.of_lead import find_lead, find_leads
 from leadvibe.schema.scalars import BigInt
 
 
@@ -59,6 +61,16 @@ class MergePreview:
     source_scores: list[LeadScore] = strawberry.field(description="The sources' scores.")
     account_conflict: bool = strawberry.field(description="Whether the leads belong to different accounts.")
     accounts: list[Account] = strawberry.field(description="The accounts of these leads; the target's would stay.")
+
+    @field
+    async def target(self, info: Info) -> Lead | None:
+        """The lead that would stay."""
+        return await find_lead(info, self.target_lead_id)
+
+    @field
+    async def sources(self, info: Info) -> list[Lead]:
+        """The leads that would become part of it."""
+        return await find_leads(info, self.source_lead_ids)
 
 
 @strawberry.type

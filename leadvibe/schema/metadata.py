@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -53,16 +52,10 @@ class Described:
         return as_time(value_at(self.metadata, path))
 
 
-# The fields of Described that read `metadata`.
+# The fields of Described with a resolver, which reads `metadata`.
 READING = ("metadata_text", "metadata_number", "metadata_boolean", "metadata_time")
-
-
-def reads_metadata(fields: Set[str]) -> bool:
-    """Whether one of these GraphQL fields reads `metadata`."""
-    return not fields.isdisjoint(_FIELDS)
-
-
-_FIELDS = {"metadata", *map(to_camel_case, READING)}
+# All that read it, by their GraphQL names.
+METADATA_FIELDS = ("metadata", *map(to_camel_case, READING))
 
 
 def value_at(value: Any, path: str) -> Any:

@@ -11,7 +11,6 @@ from leadvibe.resolvers.context import Context
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import answer_type, body_of, input_type
 from leadvibe.schema.fields import field
-from leadvibe.schema.words import RoleInUnit
 
 Me: Any = answer_type(members.Me)
 Person: Any = answer_type(members.PersonView)
@@ -22,11 +21,13 @@ MembershipType: Any = answer_type(memberships.MembershipView)
 NewMemberInput: Any = input_type(members.NewMember, "A new member with a first password.")
 InvitationInput: Any = input_type(members.Invitation, "A new member, which sets its password by a mailed link.")
 MemberChangesInput: Any = input_type(members.MemberChanges, "Changes of a member; what is left out stays.")
+UnitNameInput: Any = input_type(org_units.UnitName, "What a unit is called.")
+AssignmentInput: Any = input_type(memberships.Assignment, "Who is assigned to a unit, and as what.")
+RoleChangeInput: Any = input_type(memberships.RoleChange, "Another role in a unit.")
 
 UnitId = Annotated[strawberry.ID, strawberry.argument(description="The unit.")]
 MemberId = Annotated[strawberry.ID, strawberry.argument(description="The member.")]
-UnitName = Annotated[str, strawberry.argument(description="Name that people see; the slug follows it.")]
-Role = Annotated[RoleInUnit, strawberry.argument(description="What it may do there.")]
+UnitName = Annotated[UnitNameInput, strawberry.argument(description="Its name.")]
 
 
 async def _inside(info: Info, unit_id: str) -> Context:
@@ -59,14 +60,14 @@ class OrganisationQueries:
 @strawberry.type
 class OrganisationMutations:
     @field
-    async def create_org_unit(self, info: Info, name: UnitName) -> UnitType | None:
+    async def create_org_unit(self, info: Info, input: UnitName) -> UnitType | None:
         """Makes a unit; the caller becomes its Owner. For admins."""
-        return await org_units.create_org_unit(info.context, body_of(org_units.UnitName, {"name": name}))
+        return await org_units.create_org_unit(info.context, body_of(org_units.UnitName, input))
 
     @field
-    async def update_org_unit(self, info: Info, id: UnitId, name: UnitName) -> UnitType | None:
+    async def update_org_unit(self, info: Info, id: UnitId, input: UnitName) -> UnitType | None:
         """Renames a unit. For admins."""
-        return await org_units.update_org_unit(info.context, id, body_of(org_units.UnitName, {"name": name}))
+        return await org_units.update_org_unit(info.context, id, body_of(org_units.UnitName, input))
 
     @field
     async def create_member(
@@ -106,19 +107,27 @@ class OrganisationMutations:
 
     @field
     async def assign_member(
-        self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role = RoleInUnit.VIEWER
+        self,
+        info: Info,
+        unit_id: UnitId,
+        input: Annotated[AssignmentInput, strawberry.argument(description="Who, and as what.")],
     ) -> strawberry.ID | None:
-        """Makes a member one of the unit, or gives it another role there. For the unit's Owners and Operators."""
-        given = body_of(memberships.Assignment, {"org_member_id": org_member_id, "role": role})
+        """Makes a member one of the unit, or gives it another role there; answers the member's id. For the unit's
+        Owners and Operators."""
+        given = body_of(memberships.Assignment, input)
         await memberships.assign_member(await _inside(info, unit_id), given)
-        return org_member_id
+        return strawberry.ID(given.org_member_id)
 
     @field
     async def change_unit_role(
-        self, info: Info, unit_id: UnitId, org_member_id: MemberId, role: Role
+        self,
+        info: Info,
+        unit_id: UnitId,
+        org_member_id: MemberId,
+        input: Annotated[RoleChangeInput, strawberry.argument(description="The other role.")],
     ) -> strawberry.ID | None:
         """Gives a member of the unit another role there. For the unit's Owners and Operators."""
-        given = body_of(memberships.RoleChange, {"role": role})
+        given = body_of(memberships.RoleChange, input)
         await memberships.change_unit_role(await _inside(info, unit_id), org_member_id, given)
         return org_member_id
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     ExecutionResult,
@@ -32,23 +32,24 @@ from leadvibe.schema.executor import ProjectingExecutor
 _Reader = Callable[[Any], Any]
 
 
+class _Answered(NamedTuple):
+    """What graphql-core takes for the executor of a message, which is answered already."""
+
+    answer: ExecutionResult
+
+    def execute_operation(self, serially: bool | None = None) -> ExecutionResult:
+        return self.answer
+
+
 class PushingExecutor(ProjectingExecutor):
     """The executor with a short way for flat subscriptions."""
 
-    _readers: tuple[str, dict[str, _Reader]] | None = None
-
     def build_per_event_executor(self, payload: Any) -> Any:
-        executor: Any = super().build_per_event_executor(payload)
-        executor._readers = self._flat_selection
-        return executor
-
-    def execute_operation(self, serially: bool | None = None) -> Any:
-        if self._readers is not None:
-            key, readers = self._readers
-            pushed = self.root_value
+        if self._flat_selection is not None:
+            key, readers = self._flat_selection
             with suppress(Exception):  # graphql-core tells it better
-                return ExecutionResult({key: {name: read(pushed) for name, read in readers.items()}}, None)
-        return super().execute_operation(serially)
+                return _Answered(ExecutionResult({key: {name: read(payload) for name, read in readers.items()}}, None))
+        return super().build_per_event_executor(payload)
 
     @cached_property
     def _flat_selection(self) -> tuple[str, dict[str, _Reader]] | None:

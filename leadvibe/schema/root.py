@@ -1,4 +1,10 @@
-"""The schema: all nouns put together."""
+"""The schema: all nouns put together.
+
+A mutation that carries data takes it as one `input`. What it acts on is named beside that, by id: of a thing, of
+several, or of what the new thing becomes part of; an event type's id is its name, `eventType`. A mutation that only
+says what it acts on takes nothing but that. `ingestEvents` takes a list of inputs, and the key under which the
+whole list is taken once.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +37,7 @@ from leadvibe.schema.governance import GovernanceQueries
 from leadvibe.schema.jobs import ImportMutations, JobQueries, RescoreMutations, RescoreQueries
 from leadvibe.schema.lead_deletion import DeletionMutations, DeletionQueries
 from leadvibe.schema.lead_edits import LeadMutations
+from leadvibe.schema.lead_lookups import LeadLookups
 from leadvibe.schema.leads import LeadQueries
 from leadvibe.schema.limits import Limits
 from leadvibe.schema.merging import MergeMutations, MergeQueries
@@ -71,6 +78,7 @@ SCHEMA = _Schema(
         "Query",
         "What can be asked.",
         LeadQueries,
+        LeadLookups,
         AccountQueries,
         MergeQueries,
         DeletionQueries,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NewType
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, ValueNode, value_from_ast_untyped
 from strawberry.schema.config import StrawberryConfig
 
 # A whole number that may need more than the 32 bits of Int: scores and milliseconds.
@@ -18,6 +18,18 @@ def _big_int(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
         return value
     raise GraphQLError("A BigInt is a whole number of at most 64 bits.")
+
+
+def _literal_parser(parse: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Parses what stands in a document as `parse` does a variable's value; its errors say where that is."""
+
+    def parse_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Any:
+        try:
+            return parse(value_from_ast_untyped(node, variables))
+        except GraphQLError as error:
+            raise GraphQLError(error.message, node) from None
+
+    return parse_literal
 
 
 def as_time(value: Any) -> datetime | None:
@@ -58,12 +70,14 @@ CONFIG = StrawberryConfig(
             name="BigInt",
             description="A whole number of up to 64 bits, written as a JSON number.",
             parse_value=_big_int,
+            parse_literal=_literal_parser(_big_int),
         ),
         datetime: strawberry.scalar(
             name="DateTime",
             description="A time as RFC 3339 text; answers are in UTC and end with Z.",
             serialize=_in_utc,
             parse_value=_time,
+            parse_literal=_literal_parser(_time),
         ),
     }
 )

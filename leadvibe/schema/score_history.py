@@ -26,7 +26,7 @@ class ScorePoint:
 
 
 @strawberry.type(description="A lead's score in one ruleset over time.")
-class ScoreHistory:
+class ScoreHistory(OfLead):
     lead_id: strawberry.ID = strawberry.field(description="The lead.")
     start: datetime = strawberry.field(description="Where the period begins.")
     end: datetime = strawberry.field(description="Where it ends.")

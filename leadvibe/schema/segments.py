@@ -11,17 +11,19 @@ import strawberry
 from leadvibe.errors import bad_request
 from leadvibe.resolvers import segments
 from leadvibe.resolvers.segments import SEGMENT_RULES, SEGMENTS
+from leadvibe.schema.configuration import way_to_parent, way_to_rules
 from leadvibe.schema.context import Info
 from leadvibe.schema.derive import body_of, input_type, object_type
 from leadvibe.schema.families import all_of, family_fields
 from leadvibe.schema.fields import field
-from leadvibe.schema.leads import Lead
+from leadvibe.schema.leads import LEAD_READERS, Lead
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.store import segment_tables
 
-SegmentRule = object_type(segment_tables.SegmentRule)
+SegmentRule = object_type(segment_tables.SegmentRule, way_to_parent("segment", SEGMENTS, "segment_id", __name__))
 SegmentRuleInput = input_type(SEGMENT_RULES.Input, "What a segment rule is made of.")
 
 SegmentId = Annotated[strawberry.ID, strawberry.argument(description="The segment.")]
@@ -54,11 +56,6 @@ class _SegmentFields:
     segment_id: strawberry.Private[str]
 
     @field
-    async def rules(self, info: Info) -> list[SegmentRule]:  # type: ignore[valid-type]
-        """Its rules in the order in which they are joined."""
-        return list(await SEGMENT_RULES.list(info.context, segment_id=self.segment_id))
-
-    @field
     async def count(self, info: Info) -> BigInt:
         """How many leads belong to it now."""
         return BigInt(await segments.count_segment(info.context, self.segment_id))
@@ -66,7 +63,8 @@ class _SegmentFields:
     @field
     async def leads(self, info: Info, first: First = 50, after: After = None) -> Connection[Lead]:
         """The leads that belong to it now, by score."""
-        page = await segments.list_segment_leads(info.context, self.segment_id, checked(first), after)
+        read = reading(info, LEAD_READERS)
+        page = await segments.list_segment_leads(info.context, self.segment_id, checked(first), after, read=read)
         return connection(page, [Lead.of(row) for row in page.rows], after)
 
     @field
@@ -82,6 +80,7 @@ class _SegmentFields:
 
 Segment = object_type(
     segment_tables.Segment,
+    way_to_rules(SEGMENT_RULES, "segment_id", __name__, "Its rules in the order in which they are joined."),
     *(each for each in _SegmentFields.__strawberry_definition__.fields if each.base_resolver),  # type: ignore[attr-defined]
 )
 

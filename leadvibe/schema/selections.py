@@ -6,7 +6,7 @@ fragment selects counts as selected, whatever its conditions: a column too many 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from graphql import FieldNode, FragmentSpreadNode, SelectionSetNode
@@ -14,6 +14,7 @@ from strawberry.types import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from leadvibe.schema.context import Info
+from leadvibe.store.paging import Reading
 
 
 class Columns:
@@ -33,6 +34,10 @@ class Columns:
         """What the fields read: attribute of a row → column of the table."""
         return {name: column for field in fields for name, column in self._read.get(field, {}).items()}
 
+    def readers(self, *columns: str) -> dict[str, list[str]]:
+        """The fields that read each of these columns of the table."""
+        return {column: [field for field, read in self._read.items() if column in read.values()] for column in columns}
+
 
 def selected_nodes(info: Info) -> set[str]:
     """The fields that are selected of a connection's nodes, by their GraphQL names."""
@@ -40,6 +45,14 @@ def selected_nodes(info: Info) -> set[str]:
     edges = _below(info, connection, "edges")
     nodes = [*_below(info, connection, "nodes"), *_below(info, edges, "node")]
     return {node.name.value for node in nodes}
+
+
+def reading(info: Info, readers: Mapping[str, Collection[str]]) -> Reading:
+    """What the selection of a connection needs. `readers`: for each large attribute of its rows the fields of the
+    nodes that read it, by their GraphQL names."""
+    selected = selected_nodes(info)
+    unread = (name for name, fields in readers.items() if selected.isdisjoint(fields))
+    return Reading(is_counted(info), frozenset(unread))
 
 
 def is_counted(info: Info) -> bool:

@@ -142,9 +142,9 @@ class SettingsMutations:
     async def update_event_type(
         self,
         info: Info,
-        name: Annotated[str, strawberry.argument(description="The type.")],
+        event_type: Annotated[str, strawberry.argument(description="The type's name.")],
         input: Annotated[EventTypeChanges, strawberry.argument(description="What changes.")],
     ) -> str | None:
         """Hides or shows a type, or bounds its processing; answers its name."""
-        await settings.update_event_type(info.context, name, body_of(settings.EventTypeChanges, input))
-        return name
+        await settings.update_event_type(info.context, event_type, body_of(settings.EventTypeChanges, input))
+        return event_type

@@ -62,6 +62,13 @@ class SlackTestInput(SlackTargetInput):
     text: str | None = strawberry.field(default=strawberry.UNSET, description="What it says.")
 
 
+@strawberry.input(description="What Slack brings back to the page that began an installation.")
+class SlackInstallationInput:
+    state: str = strawberry.field(description="The state that it was given.")
+    code: str | None = strawberry.field(default=None, description="Its code.")
+    error: str | None = strawberry.field(default=None, description="Its word for why there is no code.")
+
+
 @strawberry.type
 class SlackQueries:
     @field
@@ -114,13 +121,11 @@ class SlackMutations:
     async def complete_slack_installation(
         self,
         info: Info,
-        state: Annotated[str, strawberry.argument(description="The state that Slack brought back.")],
-        code: Annotated[str | None, strawberry.argument(description="Its code.")] = None,
-        error: Annotated[str | None, strawberry.argument(description="Its word for why there is no code.")] = None,
+        input: Annotated[SlackInstallationInput, strawberry.argument(description="What Slack brought back.")],
     ) -> bool | None:
         """Connects the unit that the state was made for. Slack calls the REST twin; this is for clients that
         take Slack's answer themselves."""
-        await slack_installation.complete_slack_installation(info.context, state, code, error)
+        await slack_installation.complete_slack_installation(info.context, input.state, input.code, input.error)
         return True
 
     @field

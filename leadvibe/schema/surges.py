@@ -9,11 +9,14 @@ from typing import Annotated, Any
 import strawberry
 
 from leadvibe.resolvers import surge_events, surge_metrics
+from leadvibe.resolvers.surge import SURGE_TRIGGERS
+from leadvibe.schema.configuration import SurgeTrigger, find_row
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.of_lead import OfLead
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.schema.words import Channel
 from leadvibe.store import tables
 from leadvibe.store.surge_events import SurgeFilter
@@ -37,6 +40,11 @@ class Surge(OfLead):
     event_count: BigInt = strawberry.field(description="The lead's events in the window that ended here.")
     window_seconds: BigInt = strawberry.field(description="Length of the window.")
     detected_at: datetime = strawberry.field(description="The time of the event that made the surge.")
+
+    @field
+    async def trigger(self, info: Info) -> SurgeTrigger | None:
+        """The trigger as it is now; null when it is gone."""
+        return await find_row(info, SURGE_TRIGGERS, self.trigger_id)
 
 
 @strawberry.type(description="A lead had as many events within a trigger's window as that asks for.")
@@ -142,5 +150,5 @@ class SurgeQueries:
     ) -> Connection[SurgeEvent]:
         """The surges that were detected, newest first; none while the unit's `surgeTriggersEnabled` is off."""
         wanted = SurgeFilter(start, end, channel)
-        page = await surge_events.list_surge_events(info.context, wanted, checked(first), after)
+        page = await surge_events.list_surge_events(info.context, wanted, checked(first), after, read=reading(info, {}))
         return connection(page, [SurgeEvent.of(row) for row in page.rows], after)

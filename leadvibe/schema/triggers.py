@@ -14,11 +14,18 @@ from leadvibe.live.events import Cursor, Lagged, LiveEvent
 from leadvibe.live.events import Subscription as Messages
 from leadvibe.pipeline import simulation
 from leadvibe.resolvers import firings
+from leadvibe.resolvers.family import Family
+from leadvibe.resolvers.triggers import MILESTONES, PATTERNS, SEQUENCES
+from leadvibe.schema.configuration import find_row
 from leadvibe.schema.context import Info
+from leadvibe.schema.events import Event, event_of
 from leadvibe.schema.fields import field
-from leadvibe.schema.of_lead import OfLead
+from leadvibe.schema.leads import Lead
+from leadvibe.schema.node import Node
+from leadvibe.schema.of_lead import OfLead, find_leads
 from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
+from leadvibe.schema.selections import reading
 from leadvibe.store.firings import FiringFilter
 from leadvibe.store.trigger_tables import FiringKind, TriggerFiring
 
@@ -29,6 +36,15 @@ class FiringType(Enum):
     MILESTONE_EXIT = strawberry.enum_value("milestone_exit", description="Its score fell below it again.")
     SEQUENCE = strawberry.enum_value("sequence", description="It completed a series of events.")
     PATTERN = strawberry.enum_value("pattern", description="It had numbers of events within a window.")
+
+
+# Whose row the trigger of a firing is.
+_FAMILIES: dict[FiringType, Family[Any]] = {
+    FiringType.MILESTONE: MILESTONES,
+    FiringType.MILESTONE_EXIT: MILESTONES,
+    FiringType.SEQUENCE: SEQUENCES,
+    FiringType.PATTERN: PATTERNS,
+}
 
 
 @strawberry.type(description="A trigger fired for a lead.")
@@ -45,6 +61,18 @@ class Firing(OfLead):
     event_type: str = strawberry.field(description="That event's type.")
     event_types: list[str] = strawberry.field(description="The event types that a sequence or pattern asks for.")
     fired_at: datetime = strawberry.field(description="When it fired.")
+
+    @field
+    async def trigger(self, info: Info) -> Node | None:
+        """The trigger as it is now, a MilestoneTrigger, a SequenceTrigger or a PatternTrigger; null when it is gone."""
+        row: Node | None = await find_row(info, _FAMILIES[self.type], self.trigger_id)
+        return row
+
+    @field
+    async def event(self, info: Info) -> Event | None:
+        """The event that caused it; null when it is deleted."""
+        row = await info.context.events.load(self.event_id)
+        return None if row is None else event_of(row)
 
     @classmethod
     def of(cls, row: TriggerFiring) -> Firing:
@@ -109,6 +137,11 @@ class TriggerSimulation:
     matched_leads: list[strawberry.ID] = strawberry.field(description="At most 100 of these leads.")
     total_matches: BigInt = strawberry.field(description="For how many leads.")
 
+    @field
+    async def leads(self, info: Info) -> list[Lead]:
+        """The leads of `matchedLeads`."""
+        return await find_leads(info, self.matched_leads)
+
     @classmethod
     def of(cls, found: simulation.Simulation) -> TriggerSimulation:
         leads = [strawberry.ID(lead_id) for lead_id in found.matched_leads]
@@ -137,7 +170,8 @@ class TriggerQueries:
         """Firings of triggers, newest first."""
         kind: Any = None if type is None else type.value
         wanted = FiringFilter(kind, trigger_id, lead_id)
-        page = await firings.list_firings(info.context, wanted, checked(first), after)
+        read = reading(info, {"matched": ["eventTypes"]})
+        page = await firings.list_firings(info.context, wanted, checked(first), after, read=read)
         return connection(page, [Firing.of(row) for row in page.rows], after)
 
     @field

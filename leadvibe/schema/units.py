@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 from leadvibe.errors import bad_request
 from leadvibe.resolvers import units
 from leadvibe.schema.context import Info
+from leadvibe.schema.derive import body_of, input_type
 from leadvibe.schema.fields import field
+
+LoginInput: Any = input_type(units.Login, "Who logs in, and its proof.")
 
 
 @strawberry.type(description="A member's proof of identity.")
@@ -27,13 +30,10 @@ class ActiveUnit:
 class UnitMutations:
     @field
     async def login(
-        self,
-        info: Info,
-        email: Annotated[str, strawberry.argument(description="The member's e-mail address.")],
-        password: Annotated[str, strawberry.argument(description="The member's password.")],
+        self, info: Info, input: Annotated[LoginInput, strawberry.argument(description="Who, and its proof.")]
     ) -> Token | None:
         """Logs a member in."""
-        return Token(token=await units.login(info.context, email, password))
+        return Token(token=await units.login(info.context, body_of(units.Login, input)))
 
     @field
     async def set_active_ou(

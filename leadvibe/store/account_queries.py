@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.columns import now
 from leadvibe.store.lead_queries import LeadFilter, LeadOrder
-from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
+from leadvibe.store.paging import EVERYTHING, Page, Reading, SortKey, behind, decode_cursor, encode_cursor, read_rows
 from leadvibe.store.tables import Account, EngagementEvent, Lead
 
 Intent = Literal["low", "medium", "high"]
@@ -82,6 +82,7 @@ async def page(
     limit: int,
     after: str | None = None,
     offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[Account]:
     """`limit` accounts behind the cursor `after`, or from `offset` on, by top score, then by name."""
     ranked = _ranked(unit_id, wanted)
@@ -95,8 +96,8 @@ async def page(
     )
     if after is not None:
         query = query.where(behind(keys, decode_cursor(after, keys)))
-    rows = (await session.exec(query.limit(limit + 1).offset(offset))).all()
-    total = (await session.exec(select(func.count()).select_from(ranked))).one()
+    rows = await read_rows(session, query.limit(limit + 1).offset(offset), read)
+    total = (await session.exec(select(func.count()).select_from(ranked))).one() if read.total else 0
     cursors = [encode_cursor([top_score, title, row.account_id]) for row, top_score, title in rows[:limit]]
     return Page([row for row, _, _ in rows[:limit]], cursors, len(rows) > limit, total)
 

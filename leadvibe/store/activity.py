@@ -97,7 +97,7 @@ async def page(
     event_query = select(EngagementEvent).where(*wanted.of_events(unit_id, lead_id, primary, hidden))
     order_query = select(Order).where(*wanted.of_orders(unit_id, lead_id))
     if before is not None:
-        at, seq, order_id = decode_cursor(before, _CURSOR_KEYS)
+        at, seq, order_id = decode_cursor(before, _CURSOR_KEYS, "before")
         event_query = event_query.where(behind(EVENT_KEYS, [at, seq]))
         order_query = order_query.where(behind(_ORDER_KEYS, [at, order_id]))
     events = await session.exec(event_query.order_by(*(key.clause for key in EVENT_KEYS)).limit(limit + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_
@@ -13,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.database import Database
 from leadvibe.store.governance_tables import AuditEntry
-from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor
+from leadvibe.store.paging import Page, Reading, SortKey, bounded_count, read_page
 
 COLUMNS = tuple(AuditEntry.model_fields)
 SORTS = ("created_at", "user_email", "method", "path", "status", "ip", "latency_ms")
@@ -89,17 +90,18 @@ async def entries(
 
 
 async def page(
-    session: AsyncSession, unit_id: str, wanted: AuditFilter, order: AuditOrder, limit: int, after: str | None
+    session: AsyncSession,
+    unit_id: str,
+    wanted: AuditFilter,
+    order: AuditOrder,
+    limit: int,
+    after: str | None,
+    read: Reading,
 ) -> Page[AuditEntry]:
     """`limit` entries behind the cursor `after`."""
-    conditions, keys = wanted.conditions(unit_id), order.keys
-    query = select(AuditEntry).where(*conditions).order_by(*(key.clause for key in keys))
-    if after is not None:
-        query = query.where(behind(keys, decode_cursor(after, keys)))
-    rows = (await session.exec(query.limit(limit + 1))).all()
-    total = await bounded_count(session, select(col(AuditEntry.audit_id)).where(*conditions))
-    cursors = [encode_cursor([getattr(row, key.column.key) for key in keys]) for row in rows[:limit]]
-    return Page(rows[:limit], cursors, len(rows) > limit, total)
+    conditions = wanted.conditions(unit_id)
+    count = partial(bounded_count, session, select(col(AuditEntry.audit_id)).where(*conditions))
+    return await read_page(session, select(AuditEntry).where(*conditions), order.keys, limit, after, 0, read, count)
 
 
 async def purge(database: Database, before: datetime) -> int:

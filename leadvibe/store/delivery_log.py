@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import ColumnElement, Update, update
 from sqlmodel import col, select
@@ -13,9 +14,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.delivery_tables import Delivery, DeliveryAttempt
 from leadvibe.store.outbox import MOST_TRIES
-from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor
+from leadvibe.store.paging import Page, Reading, SortKey, bounded_count, read_page
 
 KEYS = [SortKey(col(Delivery.created_at)), SortKey(col(Delivery.delivery_id))]
+
+# What a page may leave out beside attributes of Delivery.
+TRIES = "tries"
 
 # As many as a transaction should hold.
 MOST_AT_ONCE = 10_000
@@ -48,17 +52,16 @@ class LoggedDelivery:
 
 
 async def page(
-    session: AsyncSession, unit_id: str, wanted: DeliveryFilter, limit: int, after: str | None
+    session: AsyncSession, unit_id: str, wanted: DeliveryFilter, limit: int, after: str | None, read: Reading
 ) -> Page[LoggedDelivery]:
-    """`limit` deliveries, newest first, behind the cursor `after`."""
+    """`limit` deliveries, newest first, behind the cursor `after`; `read` may leave out TRIES."""
     conditions = wanted.conditions(unit_id)
-    query = select(Delivery).where(*conditions).order_by(*(key.clause for key in KEYS))
-    if after is not None:
-        query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
-    rows = (await session.exec(query.limit(limit + 1))).all()
-    total = await bounded_count(session, select(Delivery.delivery_id).where(*conditions))
-    cursors = [encode_cursor([row.created_at, row.delivery_id]) for row in rows[:limit]]
-    return Page(await _logged(session, unit_id, rows[:limit]), cursors, len(rows) > limit, total)
+    count = partial(bounded_count, session, select(Delivery.delivery_id).where(*conditions))
+    plain = read._replace(without=read.without - {TRIES})
+    found = await read_page(session, select(Delivery).where(*conditions), KEYS, limit, after, 0, plain, count)
+    if TRIES in read.without:
+        return replace(found, rows=[LoggedDelivery(row, []) for row in found.rows])
+    return replace(found, rows=await _logged(session, unit_id, found.rows))
 
 
 async def one(session: AsyncSession, unit_id: str, delivery_id: str) -> LoggedDelivery | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, tuple_
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,20 +15,18 @@ from leadvibe.store import event_counts, event_types
 from leadvibe.store.database import Database
 from leadvibe.store.event_filter import KEYS, EventFilter
 from leadvibe.store.metadata_lists import BEFORE_ALL, NEWEST, Place, Search, events_at
-from leadvibe.store.paging import Page, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.paging import (
+    EVERYTHING,
+    Cursors,
+    Page,
+    Reading,
+    behind,
+    bounded_count,
+    decode_cursor,
+    read_rows,
+    skipping,
+)
 from leadvibe.store.tables import EngagementEvent
-
-_METADATA: Any = EngagementEvent.event_metadata
-
-
-class Reading(NamedTuple):
-    """What of a page somebody wants to know beside the plain columns of its events, which are small."""
-
-    metadata: bool = True
-    total: bool = True
-
-
-ALL = Reading()
 
 # Of a metadata filter the total is told from so many of the newest events, if so many of them at least are found.
 _EVENTS_SAMPLED, _FEW_SAMPLED = 10_000, 10
@@ -63,7 +60,7 @@ async def page(
     limit: int,
     after: str | None = None,
     offset: int = 0,
-    read: Reading = ALL,
+    read: Reading = EVERYTHING,
 ) -> Page[EngagementEvent]:
     """`limit` events behind the cursor `after`, or from `offset` on (the REST pages)."""
     hidden = await event_types.hidden_names(session, unit_id)
@@ -73,16 +70,13 @@ async def page(
         query = await _by_metadata(Search(session, unit_id, wanted, hidden), limit + 1, place, offset)
     else:
         query = await _by_columns(session, unit_id, wanted, hidden, limit + 1, place, offset)
-    if not read.metadata:
-        query = query.options(defer(_METADATA, raiseload=True))
-    rows = (await session.exec(query)).all()
+    rows = await read_rows(session, query, read)
     shown = rows[:limit]
-    cursors = [encode_cursor([row.occurred_at, row.seq]) for row in shown]
     if wanted.metadata:  # the page may know better
         seen = offset + len(rows) if rows else 0
         whole = after is None and len(rows) <= limit and (rows or not offset)
         total = seen if whole else max(total, seen)
-    return Page(shown, cursors, len(rows) > limit, total)
+    return Page(shown, Cursors(shown, KEYS), len(rows) > limit, total)
 
 
 async def _by_metadata(search: Search, most: int, after: Sequence[Any] | None, offset: int) -> Any:
@@ -129,6 +123,15 @@ async def event(session: AsyncSession, unit_id: str, event_id: str) -> Engagemen
     """The event, also when its type is hidden; the newest one, should an id have been used again."""
     query = select(EngagementEvent).where(EngagementEvent.unit_id == unit_id, EngagementEvent.event_id == event_id)
     return (await session.exec(query.order_by(*(key.clause for key in KEYS)).limit(1))).first()
+
+
+async def some(session: AsyncSession, unit_id: str, event_ids: Collection[str]) -> dict[str, EngagementEvent]:
+    """The events that there are of these, by id; the newest of an id that was used again."""
+    query = select(EngagementEvent).where(
+        EngagementEvent.unit_id == unit_id, col(EngagementEvent.event_id).in_(event_ids)
+    )
+    rows = await session.exec(query.order_by(col(EngagementEvent.occurred_at), col(EngagementEvent.seq)))
+    return {row.event_id: row for row in rows.all()}
 
 
 _EXPORTED_AT_ONCE = 5_000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from asyncpg import Record
 from sqlalchemy import ColumnElement
@@ -11,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.database import Database
-from leadvibe.store.paging import Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor
+from leadvibe.store.paging import EVERYTHING, Page, Reading, SortKey, bounded_count, read_page
 from leadvibe.store.trigger_tables import FiringKind, TriggerFiring
 
 KEYS = [SortKey(col(TriggerFiring.seq)), SortKey(col(TriggerFiring.firing_id))]
@@ -35,17 +36,25 @@ class FiringFilter:
 
 
 async def page(
-    session: AsyncSession, unit_id: str, wanted: FiringFilter, limit: int, after: str | None = None, offset: int = 0
+    session: AsyncSession,
+    unit_id: str,
+    wanted: FiringFilter,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[TriggerFiring]:
     """`limit` firings, newest first, behind the cursor `after`, or from `offset` on (the REST pages)."""
     conditions = wanted.conditions(unit_id)
-    total = await bounded_count(session, select(TriggerFiring.seq).where(*conditions))
-    query = select(TriggerFiring).where(*conditions).order_by(*(key.clause for key in KEYS))
-    if after is not None:
-        query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
-    rows = (await session.exec(query.limit(limit + 1).offset(offset))).all()
-    cursors = [encode_cursor([row.seq, row.firing_id]) for row in rows[:limit]]
-    return Page(rows[:limit], cursors, len(rows) > limit, total)
+    count = partial(bounded_count, session, select(TriggerFiring.seq).where(*conditions))
+    query = select(TriggerFiring).where(*conditions)
+    return await read_page(session, query, KEYS, limit, after, offset, read, count)
+
+
+async def some(session: AsyncSession, unit_id: str, firing_ids: Collection[str]) -> dict[str, TriggerFiring]:
+    """The firings that there are of these, by id."""
+    query = select(TriggerFiring).where(TriggerFiring.unit_id == unit_id, col(TriggerFiring.firing_id).in_(firing_ids))
+    return {row.firing_id: row for row in (await session.exec(query)).all()}
 
 
 async def export(

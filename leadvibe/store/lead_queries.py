@@ -15,7 +15,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store.database import Database
 from leadvibe.store.grams import fold, wanted_grams
-from leadvibe.store.paging import Cursors, Page, SortKey, behind, bounded_count, decode_cursor, encode_cursor, skipping
+from leadvibe.store.paging import (
+    EVERYTHING,
+    Cursors,
+    Page,
+    Reading,
+    SortKey,
+    behind,
+    bounded_count,
+    decode_cursor,
+    read_rows,
+    skipping,
+)
 from leadvibe.store.statements import Statement
 from leadvibe.store.tables import Account, Lane, Lead, LeadAlias
 
@@ -98,10 +109,11 @@ async def page(
     limit: int | None = None,
     after: str | None = None,
     offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[Lead]:
     """`limit` leads behind the cursor `after`, or from `offset` on (the REST pages)."""
     keys, conditions = order.keys, wanted.conditions(unit_id)
-    total = await count(session, unit_id, wanted)
+    total = await count(session, unit_id, wanted) if read.total else 0
     query = select(Lead).where(*conditions)
     if after is not None:
         query = query.where(behind(keys, decode_cursor(after, keys)))
@@ -109,10 +121,9 @@ async def page(
         query = query.where(col(Lead.lead_id).in_(skipping([Lead.lead_id], conditions, keys, offset, limit + 1)))
     if limit is not None:
         query = query.limit(limit + 1)
-    rows = (await session.exec(query.order_by(*(key.clause for key in keys)))).all()
+    rows = await read_rows(session, query.order_by(*(key.clause for key in keys)), read)
     shown = rows if limit is None else rows[:limit]
-    cursors = [encode_cursor([getattr(row, key.column.key) for key in keys]) for row in shown]
-    return Page(shown, cursors, len(rows) > len(shown), total)
+    return Page(shown, Cursors(shown, keys), len(rows) > len(shown), total)
 
 
 async def ids(session: AsyncSession, unit_id: str, wanted: LeadFilter) -> Sequence[str]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import orjson
 from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy.orm import defer
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -67,13 +69,14 @@ class Cursors(Sequence[str]):
         return encode_cursor(self._values_of(self._rows[index]))
 
 
-def decode_cursor(cursor: str, keys: Sequence[SortKey]) -> list[Any]:
-    """The values of the row that a cursor names; 400 for anything this server did not make."""
+def decode_cursor(cursor: str, keys: Sequence[SortKey], argument: str = "after") -> list[Any]:
+    """The values of the row that a cursor names; 400, told of the argument, for anything this server did not make."""
     try:
         values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return [_typed(value, key.column.type.python_type) for key, value in zip(keys, values, strict=True)]
     except (ValueError, TypeError, OverflowError):
-        raise bad_request("The cursor is not one of this list.", after="is not a cursor of this list") from None
+        problem = {argument: "is not a cursor of this list"}
+        raise bad_request("The cursor is not one of this list.", **problem) from None
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -113,6 +116,49 @@ def _after(key: SortKey, value: Any) -> ColumnElement[bool]:
         return false()
     condition: ColumnElement[bool] = key.column < value if key.descending else key.column > value
     return or_(condition, key.column.is_(None)) if key.nullable else condition
+
+
+class Reading(NamedTuple):
+    """What of a page somebody wants to know. `total`: how many rows the list has. `without`: attributes of its rows
+    that nobody looks at, JSON objects all of them; they are not read, and empty."""
+
+    total: bool = True
+    without: frozenset[str] = frozenset()
+
+
+EVERYTHING = Reading()
+
+
+async def read_rows(session: AsyncSession, query: Any, read: Reading) -> Sequence[Any]:
+    """What a query of a table's rows finds: rows, or tuples that begin with one."""
+    kind = query.column_descriptions[0]["entity"]
+    found: Sequence[Any] = (
+        await session.exec(query.options(*(defer(getattr(kind, name)) for name in read.without)))
+    ).all()
+    for each in found:
+        for name in read.without:
+            set_committed_value(each if isinstance(each, kind) else each[0], name, {})
+    return found
+
+
+async def read_page(
+    session: AsyncSession,
+    query: Any,
+    keys: Sequence[SortKey],
+    limit: int,
+    after: str | None,
+    offset: int,
+    read: Reading,
+    count: Callable[[], Awaitable[int]],
+) -> Page[Any]:
+    """`limit` of the rows of a table that a query finds, in the order of the keys, behind the cursor `after`, or from
+    `offset` on (the REST pages)."""
+    if after is not None:
+        query = query.where(behind(keys, decode_cursor(after, keys)))
+    query = query.order_by(*(key.clause for key in keys)).limit(limit + 1).offset(offset)
+    rows = await read_rows(session, query, read)
+    total = await count() if read.total else 0
+    return Page(rows[:limit], Cursors(rows[:limit], keys), len(rows) > limit, total)
 
 
 # A list counts its rows up to here; beyond that it tells about how many there are.

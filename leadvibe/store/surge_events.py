@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.ids import new_id
 from leadvibe.scoring.surge_detection import Moment
-from leadvibe.store.paging import Page, SortKey, behind, decode_cursor, encode_cursor
+from leadvibe.store.paging import EVERYTHING, Page, Reading, SortKey, read_page
 from leadvibe.store.queue import AnyConnection
 from leadvibe.store.tables import SurgeEvent
 
@@ -176,14 +176,18 @@ class SurgeFilter:
 
 
 async def page(
-    session: AsyncSession, unit_id: str, wanted: SurgeFilter, limit: int, after: str | None = None, offset: int = 0
+    session: AsyncSession,
+    unit_id: str,
+    wanted: SurgeFilter,
+    limit: int,
+    after: str | None = None,
+    offset: int = 0,
+    read: Reading = EVERYTHING,
 ) -> Page[SurgeEvent]:
     """`limit` surge events, newest first, behind the cursor `after`, or from `offset` on (the REST pages)."""
     conditions = wanted.conditions(unit_id)
-    query = select(SurgeEvent).where(*conditions).order_by(*(key.clause for key in KEYS))
-    if after is not None:
-        query = query.where(behind(KEYS, decode_cursor(after, KEYS)))
-    rows = (await session.exec(query.limit(limit + 1).offset(offset))).all()
-    total = (await session.exec(select(func.count()).select_from(SurgeEvent).where(*conditions))).one()
-    cursors = [encode_cursor([row.detected_at, row.surge_event_id]) for row in rows[:limit]]
-    return Page(rows[:limit], cursors, len(rows) > limit, total)
+
+    async def count() -> int:
+        return (await session.exec(select(func.count()).select_from(SurgeEvent).where(*conditions))).one()
+
+    return await read_page(session, select(SurgeEvent).where(*conditions), KEYS, limit, after, offset, read, count)

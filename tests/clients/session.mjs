@@ -16,7 +16,7 @@ export const operations = Object.fromEntries(
 export async function session(connect) {
   const [, , url, email, password] = process.argv;
   const anonymous = connect(url, null);
-  const { login } = await anonymous.run(operations.Login, { email, password });
+  const { login } = await anonymous.run(operations.Login, { input: { email, password } });
   await anonymous.close();
   const client = connect(url, login.token);
   await client.run(operations.AddRule, { weight: 40 });

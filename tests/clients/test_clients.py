@@ -67,7 +67,7 @@ async def test_gql(server: str, email: str) -> None:
         return await session.execute(request(name, **variables))
 
     async with Client(transport=AIOHTTPTransport(url), fetch_schema_from_transport=True) as session:
-        token = (await run(session, "Login", email=email, password=PASSWORD))["login"]["token"]
+        token = (await run(session, "Login", input={"email": email, "password": PASSWORD}))["login"]["token"]
     headers = {"Authorization": f"Bearer {token}"}
     http = Client(transport=AIOHTTPTransport(url, headers=headers))
     sockets = Client(transport=WebsocketsTransport(url.replace("http", "ws"), init_payload=headers))

@@ -19,7 +19,7 @@ from leadvibe.resolvers.authentication import Authenticator, Credentials
 from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
 from leadvibe.resolvers.context import Context, Services
 from leadvibe.resolvers.tokens import Tokens
-from leadvibe.resolvers.units import login, set_active_unit
+from leadvibe.resolvers.units import Login, login, set_active_unit
 from leadvibe.store.database import Database
 from leadvibe.store.tables import ApiCredential, Lane, Membership, OrgUnit
 
@@ -192,11 +192,11 @@ async def test_a_unit_without_membership_is_403_and_a_foreign_one_404(
 
 async def test_login_takes_the_right_password_only(services: Services, acme: Bootstrapped) -> None:
     context = Context(services)
-    token = await login(context, " Ada@Acme.example ", "correct horse")
+    token = await login(context, Login(email=" Ada@Acme.example ", password="correct horse"))
     assert services.authenticator.tokens.claims_of(token).org_member_id == acme.org_member_id
     for email, password in (("ada@acme.example", "wrong"), ("nobody@acme.example", "correct horse"), ("a\0", "x")):
         with pytest.raises(ApiError) as caught:
-            await login(context, email, password)
+            await login(context, Login(email=email, password=password))
         assert caught.value.status == 401
 
 

@@ -233,8 +233,6 @@ def _ids_of(field: Field, ids: dict[str, str]) -> dict[str, Any] | None:
         "eventType": "only_there", "targetLeadId": ids["lead"], "sourceLeadIds": [ids["other_lead"]],
         "triggerId": ids["milestone_trigger"], "rulesetId": ids["ruleset"],
     }  # fmt: skip
-    if field.name == "updateEventType":
-        return {"name": "only_there"}
     if "Profile" in field.name or "profile" in field.name:
         found["rulesetId"] = ids["profile_ruleset"]
     if "Account" in field.name or "account" in field.name:

@@ -245,6 +245,7 @@ async def test_a_unit_in_the_body_is_not_trusted(acme: Org, rival: Org, scoring:
     [
         ({"lead_id": "ld_1"}, "event_type"),
         ({"lead_id": "ld_1", "event_type": ""}, "event_type"),
+        ({"lead_id": "ld_1", "event_type": " \t"}, "event_type"),
         (LEAD | {"event_type": 5}, "event_type"),
         (LEAD | {"event_type": "x" * 201}, "event_type"),
         (LEAD | {"event_type": "a\0b"}, "event_type"),

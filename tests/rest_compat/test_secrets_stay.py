@@ -125,10 +125,10 @@ async def _sent_by_rest(ear: Eavesdropper, org: Bootstrapped) -> None:
 
 
 async def _sent_by_graphql(ear: Eavesdropper) -> None:
-    await ear.ask(f'mutation {{ login(email: "x@leadvibe.example", password: "{SENT}") {{ token }} }}')
-    login = "mutation ($email: String!, $password: String!) { login(email: $email, password: $password) { token } }"
+    await ear.ask(f'mutation {{ login(input: {{email: "x@leadvibe.example", password: "{SENT}"}}) {{ token }} }}')
+    login = "mutation ($input: Login!) { login(input: $input) { token } }"
     for password in (SENT, [SENT], {"x": SENT}):
-        await ear.ask(login, {"email": "x@leadvibe.example", "password": password})
+        await ear.ask(login, {"input": {"email": "x@leadvibe.example", "password": password}})
     await ear.ask(f'mutation {{ setSlackApp(input: {{clientId: "1.2", clientSecret: "{SENT}"}}) }}')
     await ear.ask(f'mutation {{ setSlackApp(input: {{clientId: 5, clientSecret: "{SENT}"}}) }}')
     slack = "mutation ($input: SlackAppInput!) { setSlackApp(input: $input) }"
@@ -136,4 +136,4 @@ async def _sent_by_graphql(ear: Eavesdropper) -> None:
     await ear.ask(slack, {"input": {"clientSecret": SENT}})
     await ear.ask(slack, {"input": SENT})
     await ear.ask("mutation ($p: String!) { setPassword(input: {token: $p, password: $p}) }", {"p": SENT})
-    await ear.ask(f'mutation {{ login(email: "x", password: "{SENT}) {{ token }} }}')
+    await ear.ask(f'mutation {{ login(input: {{email: "x", password: "{SENT}}}) {{ token }} }}')

@@ -310,8 +310,8 @@ async def test_graphql_does_the_same(acme: Org, slack: SlackStandIn) -> None:
     url = (await ask("mutation { beginSlackInstallation }"))["beginSlackInstallation"]
     page = asked_of_slack(url)
     assert page["redirect_uri"] == str(acme.http.base_url).rstrip("/") + CALLBACK
-    done = await ask("mutation ($s: String!, $c: String!) { completeSlackInstallation(state: $s, code: $c) }",
-                     s=page["state"], c=CODE)  # fmt: skip
+    complete = "mutation ($input: SlackInstallationInput!) { completeSlackInstallation(input: $input) }"
+    done = await ask(complete, input={"state": page["state"], "code": CODE})
     assert done == {"completeSlackInstallation": True}
     lists = await ask("{ slackChannels(first: 2) { entries nextCursor } slackUsers { entries nextCursor } }")
     assert lists == {

@@ -10,7 +10,7 @@ from leadvibe.store.database import Database
 from leadvibe.store.tables import Lane, Membership, OrgUnit
 from tests.schema.conftest import Server, basic, bearer
 
-LOGIN = "mutation ($email: String!, $password: String!) { login(email: $email, password: $password) { token } }"
+LOGIN = "mutation ($input: Login!) { login(input: $input) { token } }"
 CREATE = 'mutation { createRuleset(input: {name: "Fit"}) { unitId } }'
 
 
@@ -24,7 +24,7 @@ async def _second_unit(database: Database, acme: Bootstrapped, role: str) -> str
 
 
 async def test_a_login_gives_a_token_that_works(server: Server, acme: Bootstrapped) -> None:
-    answer = await server.ask(LOGIN, {"email": "Ada@acme.example ", "password": "correct horse"})
+    answer = await server.ask(LOGIN, {"input": {"email": "Ada@acme.example ", "password": "correct horse"}})
     token = answer["data"]["login"]["token"]
     answer = await server.ask("{ rules { ruleId } }", **{"Authorization": f"Bearer {token}"})
     assert answer == {"data": {"rules": []}}
@@ -36,7 +36,7 @@ async def test_a_login_gives_a_token_that_works(server: Server, acme: Bootstrapp
 async def test_a_wrong_password_and_an_unknown_e_mail_look_the_same(
     server: Server, acme: Bootstrapped, email: str, password: str
 ) -> None:
-    answer = await server.ask(LOGIN, {"email": email, "password": password})
+    answer = await server.ask(LOGIN, {"input": {"email": email, "password": password}})
     assert answer["data"] == {"login": None}
     assert answer["errors"][0]["message"] == "Unknown e-mail or wrong password."
     assert answer["errors"][0]["extensions"] == {"code": "unauthorized"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from tests.schema.conftest import Server
 
@@ -63,6 +67,25 @@ async def test_a_broken_constraint_is_told_by_field(server: Server, acme: Bootst
     assert error["path"] == ["createFilter"]
     assert error["extensions"]["code"] == "invalid_request"
     assert {detail["field"] for detail in error["extensions"]["details"]} == {"countThreshold", "timeWindowMs"}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "given", "field"),
+    [
+        ("createSegment", "SegmentInput", {"name": " "}, "name"),
+        ("createRuleset", "RulesetInput", {"name": "\t"}, "name"),
+        ("createRule", "RuleInput", {"eventType": "  ", "weight": 1}, "eventType"),
+    ],
+)
+async def test_a_name_of_blanks_is_none(
+    server: Server, acme: Bootstrapped, name: str, kind: str, given: dict[str, Any], field: str
+) -> None:
+    answer = await server.ask(f"mutation ($i: {kind}!) {{ {name}(input: $i) {{ unitId }} }}", {"i": given}, as_=acme)
+    (error,) = answer["errors"]
+    assert error["extensions"] == {
+        "code": "invalid_request",
+        "details": [{"field": field, "message": "must not be blank"}],
+    }
 
 
 async def test_a_rule_of_the_unit_s_own_making_is_told_by_its_code(server: Server, acme: Bootstrapped) -> None:

@@ -129,9 +129,9 @@ async def test_all_dead_ones_are_sent_again(
         await one_try(database, each.unit_id, "refused")
     await enqueue(database, acme.unit_id, message("email", {"to": ["a@x.example"]}))
     await one_try(database, acme.unit_id, "refused")
-    answer = await server.ask("mutation { redeliverDead(channel: WEBHOOK) }", as_=acme)
+    answer = await server.ask("mutation { redeliverDead(input: {channel: WEBHOOK}) }", as_=acme)
     assert answer["data"]["redeliverDead"] == 3
-    answer = await server.ask("mutation { redeliverDead }", as_=acme)
+    answer = await server.ask("mutation { redeliverDead(input: {}) }", as_=acme)
     assert answer["data"]["redeliverDead"] == 1
     assert {row["status"] for row in await rows(database, acme.unit_id)} == {"waiting"}
     assert {row["status"] for row in await rows(database, rival.unit_id)} == {"dead"}

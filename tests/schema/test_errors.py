@@ -57,6 +57,24 @@ async def test_a_value_of_the_wrong_kind_is_explained(
     (error,) = response.json()["errors"]
     assert told in error["message"]
     assert error["extensions"]["code"] == "invalid_query"
+    assert error["locations"]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('activeSince: "2026-03-01T12:00:00"', "A DateTime needs its offset: end it with Z for UTC."),
+        ("minScore: 1.5", "A BigInt is a whole number of at most 64 bits."),
+        (f"minScore: {2**70}", "A BigInt is a whole number of at most 64 bits."),
+    ],
+)
+async def test_a_literal_of_the_wrong_kind_is_explained_where_it_stands(
+    server: Server, acme: Bootstrapped, given: str, told: str
+) -> None:
+    query = f"{{ leads(filter: {{{given}}}) {{ totalCount }} }}"
+    (error,) = (await server.ask(query, as_=acme))["errors"]
+    place = {"line": 1, "column": query.index(": ", query.index("{", 10)) + 3}
+    assert (error["message"], error["locations"]) == (told, [place])
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ async def test_a_client_that_accepts_json_may_ask_by_get(server: Server) -> None
 
 
 async def test_a_mutation_by_get_is_refused(server: Server) -> None:
-    query = 'mutation { login(email: "a", password: "b") { token } }'
+    query = 'mutation { login(input: {email: "a", password: "b"}) { token } }'
     response = await server.http.get("/graphql", params={"query": query})
     assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
     assert response.json()["errors"][0]["extensions"]["code"] == "method_not_allowed"

@@ -12,11 +12,11 @@ import pytest
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from tests.schema.conftest import Server, bearer
 
-IMPORT = "mutation ($file: Upload!) { importEvents(file: $file, skipTriggers: true) { id kind subject status done } }"
+IMPORT = "mutation ($input: EventImportInput!) { importEvents(input: $input) { id kind subject status done } }"
 JOB = "query ($id: ID!) { job(id: $id) { kind subject status done failed problems { line reason } error } }"
 PROGRESS = "subscription ($id: ID!) { jobProgress(id: $id) { status done failed } }"
-OPERATIONS = {"query": IMPORT, "variables": {"file": None}}
-MAP = {"0": ["variables.file"]}
+OPERATIONS = {"query": IMPORT, "variables": {"input": {"file": None, "skipTriggers": True}}}
+MAP = {"0": ["variables.input.file"]}
 GOOD = b"event_type,lead_id\nview,ld_1\n,ld_1\nview,ld_2\n"
 
 
@@ -93,7 +93,7 @@ async def test_an_upload_needs_credentials_in_a_header(server: Server, headers: 
 @pytest.mark.parametrize(
     ("operations", "map_"),
     [
-        (OPERATIONS, {"1": ["variables.file"]}),
+        (OPERATIONS, {"1": ["variables.input.file"]}),
         (OPERATIONS, {"0": ["nothing.file"]}),
         (OPERATIONS, {"0": ["query.0"]}),
         (OPERATIONS, {"0": 7}),
@@ -118,8 +118,11 @@ async def test_a_body_that_is_no_form_is_refused(server: Server, acme: Bootstrap
 
 
 async def test_a_file_must_be_a_file(server: Server, acme: Bootstrapped) -> None:
-    answer = await server.ask(IMPORT, {"file": "event_type,lead_id"}, as_=acme)
-    assert answer["errors"][0]["extensions"]["code"] == "invalid_request"
+    answer = await server.ask(IMPORT, {"input": {"file": "event_type,lead_id"}}, as_=acme)
+    assert answer["errors"][0]["extensions"] == {
+        "code": "invalid_request",
+        "details": [{"field": "file", "message": "must be a file"}],
+    }
 
 
 async def test_a_form_is_one_however_its_type_is_spelt(server: Server) -> None:

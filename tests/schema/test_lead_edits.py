@@ -17,7 +17,7 @@ CREATE = "mutation ($input: LeadInput!) { createLead(input: $input) { leadId met
 REPLACE = """mutation ($id: ID!, $input: LeadReplacementInput!) {
     replaceLead(id: $id, input: $input) { metadata accountId account { name metadata } }
 }"""
-PATCH = 'mutation ($metadata: JSON!) { patchLeadMetadata(id: "ld_1", metadata: $metadata) { metadata } }'
+PATCH = 'mutation ($metadata: JSON!) { patchLeadMetadata(id: "ld_1", input: {metadata: $metadata}) { metadata } }'
 SCORES = """query ($ids: [ID!]!, $ruleset: String! = "primary") {
     leadScores(leadIds: $ids, ruleset: $ruleset) { leadId score }
 }"""

@@ -22,9 +22,10 @@ async def test_units_members_and_memberships(server: Server, acme: Bootstrapped)
         "role": "ADMIN",
         "verified": True,
     }
-    unit = (await ask('mutation { createOrgUnit(name: "EMEA Sales") { unitId slug } }'))["createOrgUnit"]
+    unit = (await ask('mutation { createOrgUnit(input: {name: "EMEA Sales"}) { unitId slug } }'))["createOrgUnit"]
     assert unit["slug"] == "emea-sales"
-    renamed = await ask('mutation ($u: ID!) { updateOrgUnit(id: $u, name: "APAC") { slug } }', u=unit["unitId"])
+    rename = 'mutation ($u: ID!) { updateOrgUnit(id: $u, input: {name: "APAC"}) { slug } }'
+    renamed = await ask(rename, u=unit["unitId"])
     assert renamed == {"updateOrgUnit": {"slug": "apac"}}
     listed = await ask("{ orgUnits { organization { name } units { slug } } }")
     assert listed == {"orgUnits": {"organization": {"name": "Acme"}, "units": [{"slug": "default"}, {"slug": "apac"}]}}
@@ -39,8 +40,11 @@ async def test_units_members_and_memberships(server: Server, acme: Bootstrapped)
     assert (await ask(change, m=jane))["updateMember"] == {"firstName": "Jane", "lastName": "Roe"}
 
     both = {"u": unit["unitId"], "m": jane}
-    await ask("mutation ($u: ID!, $m: ID!) { assignMember(unitId: $u, orgMemberId: $m) }", **both)
-    await ask("mutation ($u: ID!, $m: ID!) { changeUnitRole(unitId: $u, orgMemberId: $m, role: OPERATOR) }", **both)
+    await ask("mutation ($u: ID!, $m: ID!) { assignMember(unitId: $u, input: {orgMemberId: $m}) }", **both)
+    promote = """mutation ($u: ID!, $m: ID!) {
+        changeUnitRole(unitId: $u, orgMemberId: $m, input: {role: OPERATOR})
+    }"""
+    await ask(promote, **both)
     roles = await ask("query ($u: ID!) { memberships(unitId: $u) { orgMemberId role } }", u=unit["unitId"])
     assert roles["memberships"] == [
         {"orgMemberId": acme.org_member_id, "role": "OWNER"},
@@ -77,7 +81,7 @@ async def test_tokens_secrets_and_passwords(server: Server, acme: Bootstrapped) 
     fresh = {"Authorization": f"Bearer {answer['data']['changePassword']['token']}"}
     assert (await server.ask("{ me { email } }", as_=acme))["errors"][0]["extensions"]["code"] == "unauthorized"
     assert (await server.ask("{ me { email } }", **fresh))["data"]["me"]["email"] == "ada@acme.example"
-    answer = await server.ask('mutation { requestPasswordReset(email: "nobody@acme.example") }')
+    answer = await server.ask('mutation { requestPasswordReset(input: {email: "nobody@acme.example"}) }')
     assert answer["data"] == {"requestPasswordReset": True}
     answer = await server.ask('mutation { setPassword(input: {token: "x", password: "long enough"}) }')
     assert answer["errors"][0]["extensions"]["code"] == "invalid_link"

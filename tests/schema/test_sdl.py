@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+)
 
 from leadvibe.config import Settings
 from leadvibe.pipeline.audit_words import VERBS
@@ -59,3 +66,27 @@ def test_an_enum_has_every_word_of_its_set(enum: type[Enum], words: Iterable[str
 
 def test_every_type_field_and_argument_is_described() -> None:
     assert list(_undescribed()) == []
+
+
+def _names_a_thing(name: str, kind: str) -> bool:
+    return kind in ("ID!", "[ID!]!") or (name, kind) == ("eventType", "String!")
+
+
+def _is_input(argument: GraphQLArgument) -> bool:
+    kind = argument.type
+    return isinstance(kind, GraphQLNonNull) and isinstance(kind.of_type, GraphQLInputObjectType)
+
+
+def test_a_mutation_names_what_it_acts_on_and_takes_its_data_as_one_input() -> None:
+    mutations = SCHEMA._schema.mutation_type
+    assert mutations is not None
+    for name, field in mutations.fields.items():
+        data = {each: of for each, of in field.args.items() if not _names_a_thing(each, str(of.type))}
+        if name == "ingestEvents":
+            assert {each: str(of.type) for each, of in data.items()} == {
+                "events": "[EventInput!]!",
+                "idempotencyKey": "String",
+            }
+        else:
+            assert set(data) <= {"input"}, f"{name} takes data outside of its input"
+            assert all(map(_is_input, data.values())), f"the input of {name} may be left out, or is a scalar"

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 from graphql import (
+    GraphQLInterfaceType,
     GraphQLObjectType,
     get_named_type,
     is_leaf_type,
@@ -32,6 +33,9 @@ assert _QUERY is not None
 # The lead with the highest score of the sample data.
 LEAD = "ld_sample_273"
 
+# What connections are given beside the size of their page. The triggers of a kind are read by one statement.
+_GIVEN = {"leadEvents": {"leadId": f'"{LEAD}"'}, "firings": {"type": "MILESTONE"}}
+
 _statements: ContextVar[list[str] | None] = ContextVar("statements", default=None)
 
 
@@ -44,7 +48,7 @@ def _fields(kind: Any, depth: int) -> str:
             continue
         if is_leaf_type(of):
             chosen.append(name)
-        elif depth and isinstance(of, GraphQLObjectType) and (below := _fields(of, depth - 1)):
+        elif depth and isinstance(of, GraphQLObjectType | GraphQLInterfaceType) and (below := _fields(of, depth - 1)):
             chosen.append(f"{name} {below}")
     return "{ " + " ".join(chosen) + " }" if chosen else ""
 
@@ -61,9 +65,9 @@ def _connections(segment_id: str) -> Iterator[tuple[str, str]]:
         kind = get_named_type(field.type)
         required = [argument for argument, of in field.args.items() if is_required_argument(of)]
         if kind.name.endswith("Connection"):
-            assert set(required) <= {"leadId"}, f"{name} needs an argument that nobody gives"
-            given = f'(first: $first, leadId: "{LEAD}")'
-            yield name, _page(name, field).replace("(first: $first)", given, 1) if required else _page(name, field)
+            assert set(required) <= _GIVEN.get(name, {}).keys(), f"{name} needs an argument that nobody gives"
+            given = "".join(f", {argument}: {value}" for argument, value in _GIVEN.get(name, {}).items())
+            yield name, _page(name, field).replace("(first: $first", f"(first: $first{given}", 1)
         elif isinstance(kind, GraphQLObjectType) and required == ["id"]:
             for inner, of in kind.fields.items():
                 if get_named_type(of.type).name.endswith("Connection"):
@@ -89,26 +93,35 @@ def counted(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _statements_of(services: Services, acme: Bootstrapped, page: str, first: int) -> tuple[list[str], Any]:
+    return await _executed(services, acme, f"query ($first: Int!) {{ {page} }}", {"first": first})
+
+
+async def _executed(
+    services: Services, acme: Bootstrapped, query: str, variables: dict[str, Any]
+) -> tuple[list[str], Any]:
     context = GraphQLContext(services, Credentials(bearer(acme)["Authorization"]))
     token = _statements.set(found := [])
     try:
-        result = await SCHEMA.execute(f"query ($first: Int!) {{ {page} }}", {"first": first}, context)
+        result = await SCHEMA.execute(query, variables, context)
     finally:
         _statements.reset(token)
     assert result.errors is None, result.errors
     return found, result.data
 
 
-async def test_statements_do_not_grow_with_the_page(services: Services, acme: Bootstrapped, counted: None) -> None:
+async def _seeded(services: Services, acme: Bootstrapped) -> str:
+    """Sample data with accounts; the id of a segment."""
     async with services.database.session() as session, session.begin():
         organisation = await session.get(Organisation, acme.org_id)
         assert organisation is not None
         organisation.abm_enabled = True
     await seed(services.database, acme.unit_id, acme.org_id, "test", datetime.now(UTC))
-    segment_id = await services.database.pool.fetchval(
-        "SELECT segment_id FROM segments WHERE unit_id = $1 ORDER BY segment_id LIMIT 1", acme.unit_id
-    )
-    pages = dict(_connections(segment_id))
+    query = "SELECT segment_id FROM segments WHERE unit_id = $1 ORDER BY segment_id LIMIT 1"
+    return str(await services.database.pool.fetchval(query, acme.unit_id))
+
+
+async def test_statements_do_not_grow_with_the_page(services: Services, acme: Bootstrapped, counted: None) -> None:
+    pages = dict(_connections(await _seeded(services, acme)))
     assert {"segment.leads", "leads", "accounts", "events", "firings", "deliveries"} <= pages.keys()
     grown, filled = {}, set()
     for name, page in pages.items():
@@ -124,15 +137,74 @@ async def test_statements_do_not_grow_with_the_page(services: Services, acme: Bo
     assert {"leads", "accounts", "events", "leadEvents", "segment.leads"} <= filled
 
 
-async def test_only_what_is_selected_of_events_is_read(services: Services, acme: Bootstrapped, counted: None) -> None:
+@pytest.mark.parametrize(
+    ("query", "few", "many"),
+    [
+        ("query ($q: String!) { searchLeads(q: $q) { lead { leadId ruleset { name rules { weight } } } } }",
+         {"q": LEAD}, {"q": "ld_sample_01"}),
+        ("query ($ids: [ID!]!) { leadScores(leadIds: $ids) { lead { leadId aliases { value } } } }",
+         {"ids": [LEAD]}, {"ids": [f"ld_sample_{n:03}" for n in range(20)]}),
+        ("query ($input: MergeInput!) { mergePreview(input: $input) { sources { leadId account { name } } } }",
+         {"input": {"targetLeadId": LEAD, "sourceLeadIds": ["ld_sample_001"]}},
+         {"input": {"targetLeadId": LEAD, "sourceLeadIds": [f"ld_sample_{n:03}" for n in range(1, 20)]}}),
+    ],
+)  # fmt: skip
+async def test_statements_do_not_grow_with_what_is_found(
+    services: Services, acme: Bootstrapped, counted: None, query: str, few: dict[str, Any], many: dict[str, Any]
+) -> None:
     await seed(services.database, acme.unit_id, acme.org_id, "test", datetime.now(UTC))
-    metadata = "engagement_events.metadata"
-    for field in ("events(first: $first)", f'leadEvents(leadId: "{LEAD}", first: $first)'):
-        plain, _ = await _statements_of(services, acme, f"{field} {{ nodes {{ eventId channel }} }}", 1)
-        assert metadata not in str(plain)
-        total, data = await _statements_of(services, acme, f"{field} {{ totalCount }}", 1)
-        assert len(total) > len(plain) and metadata not in str(total)
-        assert "'totalCount': 0" not in str(data)
-        for of_event in ("metadata", 'metadataText(path: "x")'):
-            whole, _ = await _statements_of(services, acme, f"{field} {{ edges {{ node {{ {of_event} }} }} }}", 1)
-            assert len(whole) == len(plain) and metadata in str(whole)
+    fewer, small = await _executed(services, acme, query, few)
+    more, large = await _executed(services, acme, query, many)
+    assert len(fewer) == len(more)
+    assert str(large).count("leadId") > str(small).count("leadId") == 1
+
+
+async def test_statements_do_not_grow_with_the_configuration(
+    services: Services, acme: Bootstrapped, counted: None
+) -> None:
+    query = """{
+        rulesets { rules { ruleset { rulesetId rules { ruleId } } } }
+        segments { rules { segment { segmentId } } }
+    }"""
+    make = """mutation ($name: String!) {
+        createRuleset(input: {name: $name}) { rulesetId }
+        createRule(input: {eventType: $name, weight: 1}) { ruleId }
+        createSegment(input: {name: $name}) { segmentId }
+    }"""
+    await _executed(services, acme, make, {"name": "one"})
+    few, small = await _executed(services, acme, query, {})
+    for name in ("two", "three"):
+        await _executed(services, acme, make, {"name": name})
+    many, large = await _executed(services, acme, query, {})
+    assert len(few) == len(many)
+    assert (len(small["rulesets"]), len(large["rulesets"]), len(large["segments"])) == (1, 3, 3)
+
+
+# What a page reads only for those who ask: a column, or another table, and a field that does.
+_ASKED_FOR = [
+    ("events", "engagement_events.metadata", "metadata"),
+    ("leadEvents", "engagement_events.metadata", 'metadataText(path: "x")'),
+    ("accounts", "accounts.metadata", "metadata"),
+    ("firings", "trigger_firings.matched", "eventTypes"),
+    ("deliveries", "deliveries.payload", "payload"),
+    ("deliveries", "delivery_attempts", "attempts { number }"),
+    ("leads", "leads.metadata", "profile"),
+    ("segment.leads", "leads.metadata", "profile"),
+    ("segment.leads", "leads.scores", "engagementScores { score }"),
+]
+
+
+async def test_a_page_reads_and_counts_what_is_selected(services: Services, acme: Bootstrapped, counted: None) -> None:
+    pages = dict(_connections(await _seeded(services, acme)))
+
+    async def statements(name: str, selected: str) -> list[str]:
+        around = pages[name].split("{ nodes")[0]
+        return (await _statements_of(services, acme, f"{around} {{ {selected} {'}' * (1 + around.count('{'))}", 5))[0]
+
+    for name in pages:
+        plain = await statements(name, "nodes { __typename } pageInfo { endCursor }")
+        total = await statements(name, "nodes { __typename } pageInfo { endCursor } totalCount")
+        assert len(total) > len(plain), f"{name} counts what nobody asks for"
+    for name, read, field in _ASKED_FOR:
+        assert read not in str(await statements(name, "edges { node { __typename } }")), name
+        assert read in str(await statements(name, f"edges {{ node {{ {field} }} }}")), name

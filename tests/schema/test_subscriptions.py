@@ -205,7 +205,7 @@ async def test_without_credentials_only_public_operations_work(
         await socket.begin(SCORES)
         refused = await socket.receive()
         assert (refused["type"], refused["payload"][0]["extensions"]["code"]) == ("error", "unauthorized")
-        login = 'mutation { login(email: "ada@acme.example", password: "correct horse") { token } }'
+        login = 'mutation { login(input: {email: "ada@acme.example", password: "correct horse"}) { token } }'
         await socket.begin(login, operation_id="2")
         assert (await socket.next())["login"]["token"]
         assert await socket.receive() == {"id": "2", "type": "complete"}

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlmodel import select
 
 from leadvibe.ids import new_id
 from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.store import backfill, event_queries, metadata_lists, metadata_terms
 from leadvibe.store.database import Database
-from leadvibe.store.event_filter import EventFilter
+from leadvibe.store.event_filter import KEYS, EventFilter
 from leadvibe.store.event_log import append
 from leadvibe.store.queue import AnyConnection
 from leadvibe.store.tables import EngagementEvent, EventType, Lane, QueuedEvent
@@ -71,9 +72,9 @@ async def add_blocks(database: Database, unit_id: str, most: int = 1_000) -> int
 
 async def plain(database: Database, unit_id: str, wanted: EventFilter) -> list[str]:
     """What one query without any blocks finds."""
-    query = event_queries.select(EngagementEvent).where(*wanted.conditions(unit_id, ["secret"]))
+    query = select(EngagementEvent).where(*wanted.conditions(unit_id, ["secret"]))
     async with database.session() as session:
-        rows = await session.exec(query.order_by(*(key.clause for key in event_queries.KEYS)))
+        rows = await session.exec(query.order_by(*(key.clause for key in KEYS)))
         return [event.event_id for event in rows]
 
 
