@@ -11,6 +11,7 @@ import httpx
 from benchmarks.accepts import authorization
 from benchmarks.report import Figure, note
 from benchmarks.server import Bench, api
+from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.store.partitions import make_partitions, month_of
 
 SIZES = (10_000, 100_000)
@@ -44,7 +45,8 @@ _EVENTS = """
     SELECT $1, $4::timestamptz - interval '1 hour' * (n % 240) - interval '1 millisecond' * (n / 240),
            n, 'ev_' || n, 'lead_' || lpad((1 + n % $5::int)::text, 7, '0'),
            (ARRAY['page_view', 'email_open', 'email_click', 'form_submit'])[1 + n % 4], 'web',
-           jsonb_build_object('path', '/' || n / 240 % 50), false, '{"rs_0": [1, 0, 1, 0, "rl_1"]}', $4, $4
+           jsonb_build_object('path', '/' || n / 240 % 50, 'order', CASE WHEN n % 20000 = 0 THEN 'rare' END), false,
+           '{"rs_0": [1, 0, 1, 0, "rl_1"]}', $4, $4
     FROM generate_series($2::int, $3::int) n
 """
 _COUNTS = """
@@ -69,6 +71,8 @@ def _questions(leads: int) -> dict[str, str]:
         "events, page in the middle": f"/events?limit=50&page={middle * _EVENTS_PER_LEAD // 50}",
         "events of a type": "/events?limit=50&event_type=form_submit",
         "events with a metadata value": "/events?limit=50&metadata=path:/7",
+        "events with a metadata value of 1 in 20,000": "/events?limit=50&metadata=order:rare",
+        "events with a metadata value that none has": "/events?limit=50&metadata=order:none",
         "events of a lead": f"/events/lead_{middle:07}",
         "activity of a lead": f"/lead/lead_{middle:07}/activity?range=all",
     }
@@ -108,6 +112,8 @@ async def _grow(bench: Bench, before: int, size: int) -> None:
         await connection.execute(
             "UPDATE lanes SET last_seq = $2, lead_count = $3 WHERE unit_id = $1", unit_id, last, size
         )
+        while not (await JOBS["metadata"].run(bench.database, now)).startswith("The metadata of 0 "):
+            pass
         await connection.execute("VACUUM ANALYZE", timeout=3600)
 
 

@@ -14,6 +14,7 @@ from leadvibe.config import Settings
 from leadvibe.pipeline import import_job, lead_deletion, password_mail, unit_job
 from leadvibe.pipeline.decay import decay
 from leadvibe.pipeline.fit import rescore_outdated
+from leadvibe.pipeline.metadata_job import index_metadata
 from leadvibe.pipeline.segment_job import bring_up_to_date, forget_changes
 from leadvibe.pipeline.snapshots import take_snapshots
 from leadvibe.pipeline.unit_jobs import KINDS
@@ -126,6 +127,7 @@ JOBS = {
     "accounts": Job("Rescores accounts whose rules changed.", timedelta(seconds=5), _accounts),
     "decay": Job("Takes points off inactive leads.", timedelta(hours=1), _decay),
     "segments": Job("Makes the members of changed segments and leads anew.", timedelta(seconds=2), bring_up_to_date),
+    "metadata": Job("Makes metadata values of events findable.", timedelta(seconds=2), index_metadata),
     "segment-changes": Job("Forgets who entered and left segments after 30 days.", timedelta(hours=6), forget_changes),
     "snapshots": Job("Remembers the scores that changed, for 90 days.", timedelta(hours=1), take_snapshots),
     "purge-keys": Job("Forgets idempotency keys after 8 days.", timedelta(hours=1), _purge_keys),

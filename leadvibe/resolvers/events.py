@@ -13,7 +13,7 @@ from leadvibe.resolvers.caller import Permission
 from leadvibe.resolvers.context import Context, operation
 from leadvibe.resolvers.leads import get_lead
 from leadvibe.store import event_counts, event_queries
-from leadvibe.store.event_queries import EventFilter
+from leadvibe.store.event_filter import EventFilter
 from leadvibe.store.paging import EVERYTHING, Page, Reading
 from leadvibe.store.tables import EngagementEvent
 

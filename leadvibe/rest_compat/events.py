@@ -19,7 +19,7 @@ from leadvibe.resolvers.requests import header
 from leadvibe.rest_compat.codec import Answer, json_response, read_json, read_query
 from leadvibe.rest_compat.leads import Paging
 from leadvibe.rest_compat.table import Call, Route
-from leadvibe.store.event_queries import EventFilter
+from leadvibe.store.event_filter import EventFilter
 from leadvibe.store.tables import EngagementEvent
 from leadvibe.store.time_ranges import TimeRange, bounds
 

@@ -21,7 +21,7 @@ from leadvibe.schema.paging import After, Connection, First, checked, connection
 from leadvibe.schema.scalars import BigInt
 from leadvibe.schema.selections import reading
 from leadvibe.schema.words import Channel, Suppression
-from leadvibe.store import event_queries, tables
+from leadvibe.store import event_filter, tables
 
 
 @strawberry.type(description="Something a lead did.")
@@ -81,8 +81,8 @@ class EventFilter:
     metadata: list[MetadataCondition] | None = strawberry.field(default=None, description="What metadata must hold.")
     logic: Logic = strawberry.field(default=Logic.AND, description="How the metadata conditions combine.")
 
-    def as_condition(self) -> event_queries.EventFilter:
-        return event_queries.EventFilter(
+    def as_condition(self) -> event_filter.EventFilter:
+        return event_filter.EventFilter(
             event_type=self.event_type,
             lead_id=self.lead_id,
             occurred_from=self.occurred_from,
@@ -103,7 +103,7 @@ class EventQueries:
         filter: Annotated[EventFilter | None, strawberry.argument(description="Which events.")] = None,
     ) -> Connection[Event]:
         """The unit's events, newest first, page by page, without those of hidden types."""
-        wanted = filter.as_condition() if filter else event_queries.EventFilter()
+        wanted = filter.as_condition() if filter else event_filter.EventFilter()
         read = reading(info, EVENT_READERS)
         page = await events.list_events(info.context, wanted, checked(first), after, read=read)
         return connection(page, [event_of(row) for row in page.rows], after)

@@ -13,8 +13,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from leadvibe.store import event_types
-from leadvibe.store.event_queries import KEYS as EVENT_KEYS
-from leadvibe.store.event_queries import EventFilter
+from leadvibe.store.event_filter import KEYS as EVENT_KEYS
+from leadvibe.store.event_filter import EventFilter
 from leadvibe.store.paging import SortKey, behind, decode_cursor, encode_cursor
 from leadvibe.store.tables import EngagementEvent, Order
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from leadvibe.store import metadata_terms
 from leadvibe.store.queue import AnyConnection
 
 
@@ -46,6 +47,8 @@ async def write_account_ids(
     connection: AnyConnection, unit_id: str, account_ids: Mapping[tuple[datetime, int], str]
 ) -> None:
     """Writes `accountId` into the metadata of events: (time, seq) → account."""
+    said = {place: {"accountId": account_id} for place, account_id in account_ids.items()}
+    await metadata_terms.keep_out(connection, unit_id)
     await connection.execute(
         """
         UPDATE engagement_events AS e SET metadata = e.metadata || t.said
@@ -53,10 +56,11 @@ async def write_account_ids(
         WHERE e.unit_id = $1 AND e.occurred_at = t.at AND e.seq = t.seq
         """,
         unit_id,
-        [at for at, _ in account_ids],
-        [seq for _, seq in account_ids],
-        [{"accountId": account_id} for account_id in account_ids.values()],
+        [at for at, _ in said],
+        [seq for _, seq in said],
+        list(said.values()),
     )
+    await metadata_terms.add_terms(connection, unit_id, said)
 
 
 async def leads_without_account(connection: AnyConnection, unit_id: str, up_to_seq: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import ARRAY, BigInteger, Column, Identity, Index, Numeric, Text, UniqueConstraint, text
+from sqlalchemy import ARRAY, BigInteger, Column, Identity, Index, Integer, Numeric, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -369,6 +369,29 @@ class EngagementEvent(TenantRow, table=True):
     scores: Json | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
     received_at: datetime = timestamp()
     processed_at: datetime = timestamp()
+
+
+class EventBlock(TenantRow, table=True):
+    """Consecutive events, by `seq`, whose metadata `event_terms` tells of. `oldest` and `newest`: their times."""
+
+    __tablename__ = "event_blocks"
+    __table_args__ = TENANT
+
+    first_seq: int = Field(primary_key=True, sa_type=BigInteger)
+    last_seq: int = Field(sa_type=BigInteger)
+    oldest: datetime = timestamp()
+    newest: datetime = timestamp()
+
+
+class EventTerm(TenantRow, table=True):
+    """Where in a block the metadata values occur whose hash falls into a bucket (see `metadata_terms`)."""
+
+    __tablename__ = "event_terms"
+    __table_args__ = TENANT
+
+    bucket: int = Field(primary_key=True)
+    first_seq: int = Field(primary_key=True, sa_type=BigInteger)
+    places: list[int] = Field(sa_column=Column(ARRAY(Integer), nullable=False))
 
 
 class QueuedEvent(TenantRow, table=True):
