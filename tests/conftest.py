@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
+from hypothesis import HealthCheck, settings
 
 from leadvibe.config import Settings
 from leadvibe.crypto import Vault
@@ -25,6 +26,13 @@ from leadvibe.store.database import Database, connect
 from leadvibe.store.embedded import embedded_postgres
 from leadvibe.store.migrate import migrate
 from tests.serve_process import home_of, remove_cluster
+
+# Tests run on busy machines, where no time tells of the code. A test whose examples share a fixture makes each its own
+# world in it.
+settings.register_profile(
+    "leadvibe", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("leadvibe")
 
 # What starts processes takes longest, and goes first: at the end there are small files to share.
 _LONG = ("tests/operation", "tests/clients", "tests/test_", "tests/pipeline", "tests/rest_compat/test_random")

@@ -210,7 +210,7 @@ _pieces = st.sampled_from(
 _files = st.lists(_pieces, max_size=40).map(lambda pieces: ("event_type,lead_id\n" + "".join(pieces)).encode())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(_files, st.lists(st.integers(1, 120), max_size=8))
 async def test_the_report_is_the_same_however_the_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
     whole, taken = await run(data)
@@ -224,7 +224,7 @@ _plain_text = _text.filter(lambda text: text.strip() != "")
 _events = st.tuples(_plain_text, _plain_text, st.dictionaries(_text, _text | st.integers(-99, 99), max_size=3))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(_events, max_size=8), st.sampled_from(["\n", "\r\n"]), st.lists(st.integers(1, 400), max_size=6))
 async def test_what_a_csv_writer_wrote_comes_in_as_it_was(
     events: list[tuple[str, str, dict[str, object]]], end: str, cuts: list[int]

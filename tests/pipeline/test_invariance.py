@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadvibe.scoring.model import UnitConfig
@@ -18,7 +18,7 @@ Bodies = list[dict[str, Any]]
 
 worlds = st.one_of(guarded(), configs())
 
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=15)
 
 _leads = st.sampled_from(("a", "a", "a", "b", None, None))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 from sqlmodel import col
@@ -26,7 +26,7 @@ from tests.pipeline.segmented import add, add_levels, add_segment, listed, match
 from tests.pipeline.units import Unit, body, new_unit, rescore
 from tests.scoring.streams import config, grouped, plain, ruleset
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20)
 
 LEADS = ("ld_a", "ld_b", "ld_c", "ld_d")
 SCORING = config(ruleset(view=6, **{"Page View": 4}), filters=[grouped(2, 3), plain(3, 5, "Page View")])

@@ -10,7 +10,7 @@ from leadvibe.scoring.replay import replay
 from tests.scoring.naive import NaiveLead
 from tests.scoring.streams import configs, streams_with_decay
 
-many = settings(max_examples=120, deadline=None)
+many = settings(max_examples=120)
 
 
 @many

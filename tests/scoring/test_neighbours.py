@@ -85,7 +85,7 @@ cuts = st.lists(st.integers(1, 40), max_size=12)
 every_event = list(range(1, 100))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(configs(), streams(most=40), cuts)
 def test_neighbours_give_the_outcomes_of_the_whole_history(
     config: UnitConfig, events: list[Event], cuts: list[int]
@@ -93,7 +93,7 @@ def test_neighbours_give_the_outcomes_of_the_whole_history(
     assert_same_as_whole(config, events, cuts)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.lists(filters(), min_size=1, max_size=3), streams(most=60, types=["view"]), st.one_of(st.none(), cuts))
 def test_neighbours_suffice_for_dense_streams_of_one_type(
     filters: list[VelocityFilter], events: list[Event], cuts: list[int] | None

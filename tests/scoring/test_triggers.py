@@ -115,7 +115,6 @@ def test_event_types_are_compared_by_their_normal_names(typed: str, name: str) -
     assert normal_name(typed) == name
 
 
-@settings(deadline=None)
 @given(st.lists(sequences | patterns, min_size=1, max_size=4), arrivals, st.integers(0, 8))
 def test_what_is_left_out_before_a_past_is_walked_matches_nothing(
     watchers: list[SequenceOf | Pattern], events: list[Seen], past: int

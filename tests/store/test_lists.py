@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadvibe.store import event_queries, lead_queries, lead_state, metadata_lists, paging
@@ -76,7 +76,7 @@ async def test_a_total_is_exact_up_to_a_bound_and_about_right_beyond(
 WORDS = st.text("abAB%_\\é.@", min_size=1, max_size=8)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(aliases=st.lists(WORDS, min_size=1, max_size=12, unique=True), q=st.text("abAB%_\\é.@", min_size=2, max_size=5))
 async def test_a_search_finds_what_a_scan_finds(database: Database, aliases: list[str], q: str) -> None:
     unit_id = f"unit_{abs(hash((tuple(aliases), q)))}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlmodel import select
 
@@ -105,7 +105,7 @@ async def new_log(database: Database) -> str:
     return unit_id
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(data=st.data(), before=EVENTS, after=EVENTS)
 async def test_pages_are_those_of_a_plain_reading(
     log: Database, data: st.DataObject, before: list[Any], after: list[Any]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadvibe.errors import ApiError
@@ -18,7 +18,7 @@ from leadvibe.store.tables import Lane, Lead
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EVERYONE = LeadFilter()
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=30)
 
 # Few different values, so that most of them are shared.
 _times = st.integers(0, 2).map(lambda n: START + timedelta(microseconds=n))
