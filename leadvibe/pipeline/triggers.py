@@ -95,20 +95,29 @@ class Firings:
             return
         after = state.scores.get(primary, 0)
         moment = Moment(lead_id, event.seq, row, after if change is None else change.before, after)
-        if not silent and moment.before != after:
-            if after < moment.before:
-                self.crossings += [
-                    Possible("milestone_exit", each, moment) for each in triggers.left(moment.before, after)
-                ]
-            elif counts:
-                self.crossings += [
-                    Possible("milestone", each, moment) for each in triggers.reached(name, moment.before, after)
-                ]
+        if not silent:
+            self._cross(name if counts else None, moment)
         if triggers.reach and (follows or outcome.taken_back):
             seen = Seen(event.at, event.seq, name, row["metadata"]) if follows else None
-            followed = self.followed.setdefault(lead_id, _Followed())
-            followed.arrivals.append(Arrival(seen, silent, tuple(past.seq for past in outcome.taken_back)))
+            forgotten = tuple([past.seq for past in outcome.taken_back]) if outcome.taken_back else ()
+            followed = self.followed.get(lead_id)
+            if followed is None:
+                followed = self.followed[lead_id] = _Followed()
+            followed.arrivals.append(Arrival(seen, silent, forgotten))
             followed.moments[event.seq] = moment
+
+    def _cross(self, name: str | None, moment: Moment) -> None:
+        """Takes in a change of the score, by an event of that name if it counts."""
+        before, after = moment.before, moment.after
+        if after < before:
+            kind: FiringKind = "milestone_exit"
+            crossed = self.config.triggers.left(before, after)
+        elif after > before and name is not None:
+            kind, crossed = "milestone", self.config.triggers.reached(name, before, after)
+        else:
+            return
+        for each in crossed:
+            self.crossings.append(Possible(kind, each, moment))
 
     async def save(self, connection: AnyConnection, unit_id: str, now: datetime) -> bool:
         """Writes the batch's firings with their messages; whether there are messages. The batch's events, leads
