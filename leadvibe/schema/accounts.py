@@ -74,7 +74,7 @@ class Account(Node, Described):
     @field
     async def account_level(self, info: Info) -> str | None:
         """Name of the level that the account score falls into."""
-        return level_name(await info.context.account_levels(), self.account_score)
+        return level_name(await info.context.account_levels, self.account_score)
 
     @field
     async def engagement(self, info: Info) -> AccountEngagement | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self, TypeVar
 
 from starlette.requests import HTTPConnection
@@ -33,27 +34,16 @@ Found = TypeVar("Found")
 CONTEXT = "leadvibe.graphql_context"
 
 
-@dataclass(slots=True)
+@dataclass
 class GraphQLContext(Context):
     """The context of one operation. `response` takes cookies; over a WebSocket there is none.
-    `connection_params` is where Strawberry puts the connection_init payload."""
+    `connection_params` is where Strawberry puts the connection_init payload.
+
+    What an operation reads once is a cached property, and so is a loader: `renewed` takes along none of them."""
 
     response: Response | None = None
     connection: HTTPConnection | None = None
     connection_params: Mapping[str, Any] | None = None
-    _rulesets: asyncio.Future[Sequence[Ruleset]] | None = None
-    _levels: asyncio.Future[list[Level]] | None = None
-    _profile_rulesets: asyncio.Future[Sequence[ProfileRuleset]] | None = None
-    _profile_levels: asyncio.Future[list[Level]] | None = None
-    _account_levels: asyncio.Future[list[Level]] | None = None
-    _leads: DataLoader[str, Lead | None] | None = None
-    _events: DataLoader[str, EngagementEvent | None] | None = None
-    _firings: DataLoader[str, TriggerFiring | None] | None = None
-    _families: DataLoader[Family[Any], Sequence[Any]] | None = None
-    _aliases: DataLoader[str, list[LeadAlias]] | None = None
-    _session_counts: DataLoader[tuple[str, TimeRange], int] | None = None
-    _accounts: DataLoader[str, Account | None] | None = None
-    _account_figures: DataLoader[str, AccountFigures | None] | None = None
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:
@@ -82,111 +72,72 @@ class GraphQLContext(Context):
 
     def renewed(self) -> Self:
         """The same sender, not yet verified: each operation of a socket is checked for itself."""
-        return replace(
-            self,
-            _caller=None,
-            _refusal=None,
-            _admission=None,
-            _rulesets=None,
-            _levels=None,
-            _profile_rulesets=None,
-            _profile_levels=None,
-            _account_levels=None,
-            _leads=None,
-            _events=None,
-            _firings=None,
-            _families=None,
-            _aliases=None,
-            _session_counts=None,
-            _accounts=None,
-            _account_figures=None,
-        )
+        return replace(self, _caller=None, _refusal=None, _admission=None)
 
+    @cached_property
     def rulesets(self) -> asyncio.Future[Sequence[Ruleset]]:
         """The unit's engagement rulesets."""
-        if self._rulesets is None:
-            self._rulesets = asyncio.ensure_future(RULESETS.list(self))
-        return self._rulesets
+        return asyncio.ensure_future(RULESETS.list(self))
 
+    @cached_property
     def profile_rulesets(self) -> asyncio.Future[Sequence[ProfileRuleset]]:
         """The unit's profile rulesets."""
-        if self._profile_rulesets is None:
-            self._profile_rulesets = asyncio.ensure_future(PROFILE_RULESETS.list(self))
-        return self._profile_rulesets
+        return asyncio.ensure_future(PROFILE_RULESETS.list(self))
 
+    @cached_property
     def profile_levels(self) -> asyncio.Future[list[Level]]:
         """The unit's profile levels."""
-        if self._profile_levels is None:
-            self._profile_levels = asyncio.ensure_future(self._load_levels(PROFILE_LEVELS))
-        return self._profile_levels
+        return asyncio.ensure_future(self._load_levels(PROFILE_LEVELS))
 
+    @cached_property
     def account_levels(self) -> asyncio.Future[list[Level]]:
         """The unit's account levels."""
-        if self._account_levels is None:
-            self._account_levels = asyncio.ensure_future(self._load_levels(ACCOUNT_LEVELS))
-        return self._account_levels
+        return asyncio.ensure_future(self._load_levels(ACCOUNT_LEVELS))
 
+    @cached_property
     def levels(self) -> asyncio.Future[list[Level]]:
         """The unit's engagement levels."""
-        if self._levels is None:
-            self._levels = asyncio.ensure_future(self._load_levels(LEVELS))
-        return self._levels
+        return asyncio.ensure_future(self._load_levels(LEVELS))
 
-    @property
+    @cached_property
     def leads(self) -> DataLoader[str, Lead | None]:
         """Leads by their ids, as they are at the time: a subscription asks for the same one again and again."""
-        if self._leads is None:
-            self._leads = self._found_by(leads.get_leads, cache=False)
-        return self._leads
+        return self._found_by(leads.get_leads, cache=False)
 
-    @property
+    @cached_property
     def events(self) -> DataLoader[str, EngagementEvent | None]:
         """Events by their ids."""
-        if self._events is None:
-            self._events = self._found_by(events.get_events, cache=False)
-        return self._events
+        return self._found_by(events.get_events, cache=False)
 
-    @property
+    @cached_property
     def firings(self) -> DataLoader[str, TriggerFiring | None]:
         """Firings by their ids."""
-        if self._firings is None:
-            self._firings = self._found_by(firings.get_firings, cache=False)
-        return self._firings
+        return self._found_by(firings.get_firings, cache=False)
 
-    @property
+    @cached_property
     def families(self) -> DataLoader[Family[Any], Sequence[Any]]:
         """All rows of configuration families, as they are at the time: mutations of the same operation change them."""
-        if self._families is None:
-            self._families = DataLoader(self._load_families, cache=False)
-        return self._families
+        return DataLoader(self._load_families, cache=False)
 
-    @property
+    @cached_property
     def aliases(self) -> DataLoader[str, list[LeadAlias]]:
         """The aliases of leads, by the leads' ids."""
-        if self._aliases is None:
-            self._aliases = DataLoader(self._load_aliases)
-        return self._aliases
+        return DataLoader(self._load_aliases)
 
-    @property
+    @cached_property
     def session_counts(self) -> DataLoader[tuple[str, TimeRange], int]:
         """How many sessions leads had, by the leads' ids and a range."""
-        if self._session_counts is None:
-            self._session_counts = DataLoader(self._load_session_counts)
-        return self._session_counts
+        return DataLoader(self._load_session_counts)
 
-    @property
+    @cached_property
     def accounts(self) -> DataLoader[str, Account | None]:
         """The accounts of leads, by their ids."""
-        if self._accounts is None:
-            self._accounts = self._found_by(leads.get_lead_accounts)
-        return self._accounts
+        return self._found_by(leads.get_lead_accounts)
 
-    @property
+    @cached_property
     def account_figures(self) -> DataLoader[str, AccountFigures | None]:
         """What the leads of accounts add up to, by the accounts' ids."""
-        if self._account_figures is None:
-            self._account_figures = self._found_by(accounts.get_account_figures)
-        return self._account_figures
+        return self._found_by(accounts.get_account_figures)
 
     def _found_by(
         self, find: Callable[[Context, Sequence[str]], Awaitable[Mapping[str, Found]]], cache: bool = True

@@ -12,9 +12,8 @@ import strawberry
 from leadvibe.resolvers import leads
 from leadvibe.resolvers.context import Context
 from leadvibe.resolvers.leads import primary_of
-from leadvibe.resolvers.rulesets import RULESETS
 from leadvibe.schema.accounts import Account
-from leadvibe.schema.configuration import Ruleset, find_row
+from leadvibe.schema.configuration import Ruleset
 from leadvibe.schema.context import Info
 from leadvibe.schema.fields import field
 from leadvibe.schema.metadata import READING, Described
@@ -121,29 +120,30 @@ class Lead(Node, Described):
     @field
     async def ruleset_id(self, info: Info) -> strawberry.ID | None:
         """The primary engagement ruleset, whose score is `score`."""
-        return _id(primary_of(await info.context.rulesets()))
+        return _id(primary_of(await info.context.rulesets))
 
     @field
     async def ruleset(self, info: Info) -> Ruleset | None:
         """The primary engagement ruleset itself."""
-        return await find_row(info, RULESETS, primary_of(await info.context.rulesets()))
+        rulesets = await info.context.rulesets
+        return next((each for each in rulesets if each.is_primary), None)
 
     @field
     async def engagement_level(self, info: Info) -> str | None:
         """Name of the level that the score falls into."""
-        return level_name(await info.context.levels(), self.score)
+        return level_name(await info.context.levels, self.score)
 
     @field
     async def profile_level(self, info: Info) -> str | None:
         """Name of the level that the profile score falls into."""
-        return level_name(await info.context.profile_levels(), self.profile_score)
+        return level_name(await info.context.profile_levels, self.profile_score)
 
     @field
     async def profile_scores(self, info: Info) -> list[RulesetScore]:
         """The scores of all profile rulesets in which the lead has one."""
         return [
             RulesetScore(ruleset_id=strawberry.ID(row.id), ruleset_name=row.name, score=BigInt(score))
-            for row in await info.context.profile_rulesets()
+            for row in await info.context.profile_rulesets
             if (score := self.fit.get(row.id)) is not None
         ]
 
@@ -152,7 +152,7 @@ class Lead(Node, Described):
         """The scores of all engagement rulesets in which the lead has one."""
         return [
             RulesetScore(ruleset_id=strawberry.ID(row.ruleset_id), ruleset_name=row.name, score=BigInt(score))
-            for row in await info.context.rulesets()
+            for row in await info.context.rulesets
             if (score := self.scores.get(row.ruleset_id)) is not None
         ]
 
