@@ -11,7 +11,8 @@ import httpx
 from benchmarks.accepts import authorization
 from benchmarks.report import Figure, note
 from benchmarks.server import Bench, api
-from leadvibe.pipeline.scheduler import JOBS
+from leadvibe.pipeline.metadata_job import index_metadata
+from leadvibe.store.metadata_terms import units_behind
 from leadvibe.store.partitions import make_partitions, month_of
 
 SIZES = (10_000, 100_000)
@@ -112,8 +113,8 @@ async def _grow(bench: Bench, before: int, size: int) -> None:
         await connection.execute(
             "UPDATE lanes SET last_seq = $2, lead_count = $3 WHERE unit_id = $1", unit_id, last, size
         )
-        while not (await JOBS["metadata"].run(bench.database, now)).startswith("The metadata of 0 "):
-            pass
+        while await units_behind(connection, now):
+            await index_metadata(bench.database, now)
         await connection.execute("VACUUM ANALYZE", timeout=3600)
 
 

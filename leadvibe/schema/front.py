@@ -7,6 +7,7 @@ sender as they were read: one way tells what is wrong, and a sender is verified 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -42,10 +43,8 @@ class Front:
         media_type = http.negotiated(header(scope, b"accept"))
         answer = None
         if body is not None and media_type in (http.JSON, http.GRAPHQL):
-            try:
+            with suppress(Exception):  # the ordinary way tells it, or finds nothing wrong
                 answer = await self._answer(scope, body)
-            except Exception:  # the ordinary way tells it, or finds nothing wrong
-                answer = None
         if answer is None or media_type is None:
             return await self.app(scope, _again(messages, receive), send)
         headers = [(b"content-length", b"%d" % len(answer)), (b"content-type", _content_type(media_type))]
