@@ -98,11 +98,13 @@ async def serve_api(settings: Settings, listener: socket.socket) -> None:
     """One API process; uvicorn handles SIGINT and SIGTERM."""
     gc.disable()  # what is imported stays: collections in between would find nothing, and take a fifth of the time
     from leadvibe.app import Application  # here and below: each part takes a while to import what it alone needs
+    from leadvibe.gathering import GatheringProtocol
 
     tracing.start("api")
     app = Application(settings)
     config = uvicorn.Config(
         app,
+        http=GatheringProtocol,
         log_config=None,
         access_log=False,
         forwarded_allow_ips=settings.trusted_proxies,
