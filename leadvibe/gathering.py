@@ -20,7 +20,12 @@ class GatheringProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol on a gathering transport, which it hands on to that of a WebSocket."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast(asyncio.Transport, _Gathering(transport, self.loop)))
+        super().connection_made(gathered(transport, self.loop))
+
+
+def gathered(transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> asyncio.Transport:
+    """The transport of a loop, with writes that wait for the end of the turn."""
+    return cast(asyncio.Transport, _Gathering(transport, loop))
 
 
 class _Gathering:

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 
 from leadvibe.app import Application
 from leadvibe.config import Settings
+from leadvibe.gathering import GatheringProtocol
 from leadvibe.ids import new_id
 from leadvibe.live.publisher import Publisher
 from leadvibe.pipeline.worker import Worker
@@ -64,7 +65,7 @@ async def running(settings: Settings) -> AsyncIterator[str]:
 @asynccontextmanager
 async def serving(app: Starlette) -> AsyncIterator[str]:
     """The same for an application, whose services a test wants to look at."""
-    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(app, port=0, http=GatheringProtocol, log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

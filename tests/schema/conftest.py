@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from leadvibe.app import Application
 from leadvibe.config import Settings
+from leadvibe.gathering import GatheringProtocol
 from leadvibe.resolvers.bootstrap import Bootstrapped
 
 
@@ -88,7 +89,8 @@ def basic(of: Bootstrapped) -> dict[str, str]:
 @pytest.fixture
 async def server(database_url: str) -> AsyncIterator[Server]:
     app = Application(Settings(database_url=database_url))
-    running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(app, port=0, http=GatheringProtocol, log_level="warning", timeout_graceful_shutdown=1)
+    running = uvicorn.Server(config)
     task = asyncio.create_task(running.serve())
     while not running.started:  # noqa: ASYNC110  (uvicorn offers nothing to await)
         await asyncio.sleep(0.01)
