@@ -31,13 +31,13 @@ class SegmentWatch:
         self._plan, self._primary = plan, config.primary_ruleset_id
         self._before = {lead_id: self._score(lead.state.scores) for lead_id, lead in people.leads.items()}
         self._met: dict[tuple[str | None, ...], tuple[str, ...]] = {}
-        self._seen: set[tuple[str, tuple[str, ...]]] = set()
+        self._seen: dict[str, set[str]] = {}
 
     def see(self, lead_id: str, event_type: str, metadata: Mapping[str, Any]) -> None:
         """Takes in an event that is not suppressed."""
         rules = self._plan.heard(event_type)
         if rules and (met := self._rules_met(event_type, metadata, rules)):
-            self._seen.add((lead_id, met))
+            self._seen.setdefault(lead_id, set()).update(met)
 
     def _rules_met(self, event_type: str, metadata: Mapping[str, Any], rules: Sequence[Condition]) -> tuple[str, ...]:
         """Remembered for the next event that says the same, since the events of a batch are much alike. Texts
@@ -84,8 +84,7 @@ class SegmentWatch:
             suspects[lead_id] = suspects.get(lead_id, frozenset()).union(segment_ids)
 
         if self._seen:
-            facts = {(lead_id, rule_id) for lead_id, met in self._seen for rule_id in met}
-            for lead_id, rule_id in await segment_members.new_facts(connection, unit_id, facts):
+            for lead_id, rule_id in await segment_members.new_facts(connection, unit_id, self._seen):
                 suspect(lead_id, (self._plan.of_rule[rule_id],))
         if on_level := self._plan.by_kind.get("engagement_level"):
             for lead_id, score in after.items():

@@ -168,9 +168,7 @@ class Firings:
         possible = {each.trigger_id: each for name in names for each in self.config.triggers.completed_by(name, counts)}
         patterns = [each for each in possible.values() if isinstance(each, Pattern)]
         if patterns and not any(forgotten for _, _, forgotten in followed.arrivals):
-            times: dict[str, list[datetime]] = {}
-            for seen in sorted(past.seen({name for each in patterns for name in each.names})):
-                times.setdefault(seen.name, []).append(seen.at)
+            times = past.times_of({name for each in patterns for name in each.names})
             for each in patterns:
                 if each.goes_on(times, first, last):
                     del possible[each.trigger_id]

@@ -98,18 +98,20 @@ async def apply(connection: AnyConnection, unit_id: str, changes: Collection[Cha
     )
 
 
-async def new_facts(connection: AnyConnection, unit_id: str, seen: Collection[Fact]) -> list[Fact]:
-    """Notes what was seen of events; answers what was not known before: little of it, so that reading what is
-    known of the leads costs less than the try to write all."""
+async def new_facts(
+    connection: AnyConnection, unit_id: str, seen: Mapping[str, Collection[str]]
+) -> list[Fact]:
+    """Notes what was seen of leads' events (lead → rules); answers what was not known before: little of it, so that
+    reading what is known of the leads costs less than the try to write all."""
     known = await connection.fetch(
         """
         SELECT t.lead_id, ARRAY(SELECT f.rule_id FROM segment_facts f WHERE f.unit_id = $1 AND f.lead_id = t.lead_id)
         FROM unnest($2::text[]) AS t (lead_id)
         """,
         unit_id,
-        sorted({lead_id for lead_id, _ in seen}),
+        list(seen),
     )
-    ordered = sorted(set(seen).difference((lead_id, rule_id) for lead_id, rules in known for rule_id in rules))
+    ordered = sorted((lead_id, rule_id) for lead_id, rules in known for rule_id in set(seen[lead_id]).difference(rules))
     if not ordered:
         return []
     rows = await connection.fetch(

@@ -47,6 +47,17 @@ class Past(NamedTuple):
             counts[name] = counts.get(name, 0) + count
         return counts
 
+    def times_of(self, names: Collection[str]) -> dict[str, list[datetime]]:
+        """When the events of each of these names were, in their order."""
+        found: dict[str, list[datetime]] = {}
+        lists = {each: found.setdefault(name, []) for each in {*self.types} if (name := normal_name(each)) in names}
+        for event_type, at in zip(self.types, self.times, strict=True):
+            if (times := lists.get(event_type)) is not None:
+                times.append(at)
+        for times in found.values():
+            times.sort()
+        return found
+
     def seen(self, names: Collection[str]) -> list[Seen]:
         """The events of these names."""
         metadata = self.metadata or repeat(None)
