@@ -16,7 +16,8 @@ from benchmarks.report import Figure, note
 from benchmarks.server import EVENT_TYPES, Bench, fill, held_lane, process, scored, scored_at_least, worker_connected
 from leadvibe.store.embedded import binaries
 
-Workload = Callable[[int], Iterator[dict[str, object]]]
+# Makes so many events; each run's visitors are others.
+Workload = Callable[[int, int], Iterator[dict[str, object]]]
 
 _EVENTS = 60_000
 _LEADS = 20_000
@@ -45,13 +46,14 @@ END;
 """
 
 
-def sessions(count: int, leads: int = _LEADS) -> Iterator[dict[str, object]]:
+def sessions(count: int, run: int, leads: int = _LEADS) -> Iterator[dict[str, object]]:
     """Events as visitors make them: some hundred are there at a time, each for 13 events on average.
 
     So 4,000 events in a row come from some 600 leads. (The public web log of docs/real-traffic.md has
-    13 events for each visitor and 400 visitors in 4,000 events.)
+    13 events for each visitor and 400 visitors in 4,000 events.) Others come in each run: a lead that had
+    all its runs within a minute would have a past like few.
     """
-    draw = random.Random(count)  # the same for every run
+    draw = random.Random(run)
     present = [draw.randrange(leads) for _ in range(_PRESENT)]
     for _ in range(count):
         place = draw.randrange(_PRESENT)
@@ -60,11 +62,11 @@ def sessions(count: int, leads: int = _LEADS) -> Iterator[dict[str, object]]:
             present[place] = draw.randrange(leads)
 
 
-def strangers(count: int, leads: int = _LEADS) -> Iterator[dict[str, object]]:
+def strangers(count: int, run: int) -> Iterator[dict[str, object]]:
     """The hardest case: every event is of another random lead."""
-    draw = random.Random(count)
+    draw = random.Random(run)
     for _ in range(count):
-        yield _body(draw, draw.randrange(leads))
+        yield _body(draw, draw.randrange(_LEADS))
 
 
 def _body(draw: random.Random, lead: int) -> dict[str, object]:
@@ -87,7 +89,7 @@ async def measure(bench: Bench) -> list[Figure]:
         await worker_connected(bench)
         for run in range(_RUNS):
             for name, workload in _WORKLOADS.items():
-                rates[name].append(await worker_rate(bench, workload))
+                rates[name].append(await worker_rate(bench, workload, run))
             references.append(await _pgbench_rate(bench))
             told = ", ".join(f"{name} {of[-1]:,.0f}" for name, of in rates.items())
             note(f"  run {run + 1}: {told} events/s; pgbench {references[-1]:,.0f} transactions/s")
@@ -102,11 +104,11 @@ async def measure(bench: Bench) -> list[Figure]:
     ]
 
 
-async def worker_rate(bench: Bench, workload: Workload = sessions) -> float:
+async def worker_rate(bench: Bench, workload: Workload = sessions, run: int = 0) -> float:
     """Events per second of the worker that runs, from a full queue to an empty one."""
     before = await scored(bench)
     async with held_lane(bench):
-        await fill(bench, workload(_EVENTS))
+        await fill(bench, workload(_EVENTS, run))
     return _EVENTS / await scored_at_least(bench, before + _EVENTS)
 
 
@@ -142,7 +144,7 @@ async def measure_memory(bench: Bench) -> list[Figure]:
         await worker_connected(bench)
         worker, first = psutil.Process(child.pid), await scored(bench)
         for done in range(_STEP, _MANY + 1, _STEP):
-            await fill(bench, sessions(_STEP, _MANY_LEADS))
+            await fill(bench, sessions(_STEP, done, _MANY_LEADS))
             await scored_at_least(bench, first + done)
             sizes[done] = worker.memory_info().rss / 2**20
             note(f"  {done:>9,} events: {sizes[done]:.1f} MiB")
