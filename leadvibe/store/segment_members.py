@@ -98,9 +98,7 @@ async def apply(connection: AnyConnection, unit_id: str, changes: Collection[Cha
     )
 
 
-async def new_facts(
-    connection: AnyConnection, unit_id: str, seen: Mapping[str, Collection[str]]
-) -> list[Fact]:
+async def new_facts(connection: AnyConnection, unit_id: str, seen: Mapping[str, Collection[str]]) -> list[Fact]:
     """Notes what was seen of leads' events (lead → rules); answers what was not known before: little of it, so that
     reading what is known of the leads costs less than the try to write all."""
     known = await connection.fetch(
