@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -51,10 +51,11 @@ async def measure(bench: Bench) -> list[Figure]:
 async def _latencies(bench: Bench, port: int, rate: float, run: int) -> list[float]:
     sent: dict[str, float] = {}
     received: dict[str, float] = {}
-    async with _subscription(bench, port, received):
-        count = round(rate * (_SECONDS + _WARM_UP_SECONDS))
+    count = round(rate * (_SECONDS + _WARM_UP_SECONDS))
+    leads = [f"run{run}_{n}" for n in range(count)]
+    async with _subscription(bench, port, frozenset(leads), received):
         async with _connections(port) as transports, asyncio.timeout(_SECONDS + _WARM_UP_SECONDS + 30):
-            await _send(bench, transports, rate, [f"run{run}_{n}" for n in range(count)], sent)
+            await _send(bench, transports, rate, leads, sent)
             while len(received) < count:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     warm = min(sent.values()) + _WARM_UP_SECONDS
@@ -62,8 +63,11 @@ async def _latencies(bench: Bench, port: int, rate: float, run: int) -> list[flo
 
 
 @asynccontextmanager
-async def _subscription(bench: Bench, port: int, received: dict[str, float]) -> AsyncIterator[None]:
-    """Subscribes to all leads over graphql-transport-ws and notes when each lead's first message came."""
+async def _subscription(
+    bench: Bench, port: int, leads: Collection[str], received: dict[str, float]
+) -> AsyncIterator[None]:
+    """Subscribes to all leads over graphql-transport-ws and notes when the first message of each of these came: what
+    was sent before may still be scored."""
     protocol = websockets.Subprotocol("graphql-transport-ws")
     address = f"ws://127.0.0.1:{port}/graphql"
     async with websockets.connect(address, subprotocols=[protocol], max_queue=None, compression=None) as socket:
@@ -77,7 +81,9 @@ async def _subscription(bench: Bench, port: int, received: dict[str, float]) -> 
         async def listen() -> None:
             async for message in socket:
                 now = time.perf_counter()
-                received.setdefault(orjson.loads(message)["payload"]["data"]["scoreUpdated"]["leadId"], now)
+                lead = orjson.loads(message)["payload"]["data"]["scoreUpdated"]["leadId"]
+                if lead in leads:
+                    received.setdefault(lead, now)
 
         task = asyncio.create_task(listen())
         await asyncio.sleep(0.5)  # the protocol does not say when a subscription has begun

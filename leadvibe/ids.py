@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from functools import lru_cache
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 # Ten bits at once: ids are made for every event.
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-_SHIFTS = range(120, -1, -10)
 
 
 def new_id(prefix: str) -> str:
@@ -16,5 +16,14 @@ def new_id(prefix: str) -> str:
 
     Unique, but no secret: the random bits can be guessed by whoever sees many ids.
     """
-    number = (int(time.time() * 1000) << 80) | random.getrandbits(80)
-    return prefix + "_" + "".join([_PAIRS[(number >> shift) & 1023] for shift in _SHIFTS])
+    bits = random.getrandbits(80)
+    return (
+        f"{prefix}_{_of_time(int(time.time() * 1000))}"
+        f"{_PAIRS[bits >> 70]}{_PAIRS[bits >> 60 & 1023]}{_PAIRS[bits >> 50 & 1023]}{_PAIRS[bits >> 40 & 1023]}"
+        f"{_PAIRS[bits >> 30 & 1023]}{_PAIRS[bits >> 20 & 1023]}{_PAIRS[bits >> 10 & 1023]}{_PAIRS[bits & 1023]}"
+    )
+
+
+@lru_cache(2)
+def _of_time(milliseconds: int) -> str:
+    return "".join([_PAIRS[(milliseconds >> shift) & 1023] for shift in range(40, -1, -10)])
