@@ -53,11 +53,14 @@ async def _latencies(bench: Bench, port: int, rate: float, run: int) -> list[flo
     received: dict[str, float] = {}
     count = round(rate * (_SECONDS + _WARM_UP_SECONDS))
     leads = [f"run{run}_{n}" for n in range(count)]
-    async with _subscription(bench, port, frozenset(leads), received):
-        async with _connections(port) as transports, asyncio.timeout(_SECONDS + _WARM_UP_SECONDS + 30):
-            await _send(bench, transports, rate, leads, sent)
-            while len(received) < count:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+    async with (
+        _subscription(bench, port, frozenset(leads), received),
+        _connections(port) as transports,
+        asyncio.timeout(_SECONDS + _WARM_UP_SECONDS + 30),
+    ):
+        await _send(bench, transports, rate, leads, sent)
+        while len(received) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     warm = min(sent.values()) + _WARM_UP_SECONDS
     return [received[lead] - at for lead, at in sent.items() if at >= warm]
 
