@@ -28,13 +28,18 @@ _LIMIT_MS = 100.0
 
 
 async def measure(bench: Bench) -> list[Figure]:
-    """Every event is of another lead, so that each message belongs to one request."""
+    """Half of the load that the API process accepts while a worker scores and a subscriber is told of it.
+
+    Every event is of another lead, so that each message belongs to one request.
+    """
     figures = []
     async with api(bench) as port, process("worker", bench):
         await worker_connected(bench)
-        accepted, scored = await rate_of(bench, port), await worker_rate(bench)
+        async with _subscription(bench, port, (), {}):
+            accepted = await rate_of(bench, port)
+        scored = await worker_rate(bench)
         rate = min(accepted, scored) / 2
-        note(f"  {accepted:,.0f} accepts/s while a worker scores, {scored:,.0f} scored/s; load: {rate:,.0f} events/s")
+        note(f"  {accepted:,.0f} accepts/s, scored and pushed; {scored:,.0f} scored/s; load: {rate:,.0f} events/s")
         p50s, p99s = [], []
         for run in range(_RUNS):
             latencies = sorted(await _latencies(bench, port, rate, run))
