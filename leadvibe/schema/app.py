@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
 from json import JSONDecodeError
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
@@ -20,16 +22,17 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, process_result
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData, GraphQLRequestProtocol, process_result
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.parse_content_type import parse_content_type
+from strawberry.http.streaming import MultipartTransport
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.unset import UnsetType
 
 from leadvibe.errors import ApiError, bad_request
-from leadvibe.schema import http
+from leadvibe.schema import http, parts
 from leadvibe.schema.bodies import request_of
 from leadvibe.schema.context import CONTEXT, GraphQLContext
 from leadvibe.schema.front import PATH
@@ -114,9 +117,12 @@ class Door(GraphQL[GraphQLContext, None]):
     ) -> Any:
         streamed = request_data.protocol == "sse"
         allowed = http.allowed_operations(request_adapter.method, http.EVENTS if streamed else http.JSON)
-        execute = self.schema.stream if streamed else self.schema.execute
+        # Without a directive nothing is deferred.
+        divides = not streamed and "@" in request_data.query
+        context.in_parts = divides and http.takes_parts(request_adapter.headers.get("accept"))
+        execute = self.schema.stream if streamed or context.in_parts else self.schema.execute
         try:
-            return await execute(
+            result = await execute(
                 request_data.query,
                 variable_values=request_data.variables,
                 context_value=context,
@@ -124,11 +130,29 @@ class Door(GraphQL[GraphQLContext, None]):
                 operation_extensions=request_data.extensions,
                 allowed_operation_types=allowed,
             )
+            return await parts.begun(cast(parts.Results, result)) if context.in_parts else result
         except InvalidOperationTypeError as error:
             raise http.refused(error.operation_type) from None
         except CannotGetOperationTypeError as error:
             told = GraphQLError(error.as_http_error_reason(), extensions={"code": "invalid_query"})
             return PreExecutionError(data=None, errors=[told])
+
+    async def _create_streaming_response(
+        self, request: Request, result: Any, protocol: GraphQLRequestProtocol, sub_response: Response
+    ) -> Response:
+        if protocol == "sse":
+            return await super()._create_streaming_response(request, result, protocol, sub_response)
+        transport = MultipartTransport()
+
+        async def told() -> AsyncGenerator[object, None]:
+            pending: list[Any] = []
+            async with aclosing(result):
+                async for each in result:
+                    part, pending = await self._process_stream_result(request, each, pending)
+                    yield parts.told(dict(part))
+
+        stream = transport.stream(told, self.encode_json_string)
+        return await self.create_streaming_response(request, stream, sub_response, transport.headers)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
         answer = process_result(result)

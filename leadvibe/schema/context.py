@@ -37,13 +37,15 @@ CONTEXT = "leadvibe.graphql_context"
 @dataclass
 class GraphQLContext(Context):
     """The context of one operation. `response` takes cookies; over a WebSocket there is none.
-    `connection_params` is where Strawberry puts the connection_init payload.
+    `connection_params` is where Strawberry puts the connection_init payload. `in_parts`: whether the client takes what
+    is deferred by itself.
 
     What an operation reads once is a cached property, and so is a loader: `renewed` takes along none of them."""
 
     response: Response | None = None
     connection: HTTPConnection | None = None
     connection_params: Mapping[str, Any] | None = None
+    in_parts: bool = False
 
     @classmethod
     def of(cls, connection: HTTPConnection, response: Response | None) -> Self:

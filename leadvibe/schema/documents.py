@@ -55,3 +55,5 @@ class DocumentCache(SchemaExtension):
             execution.graphql_document = document
             if execution.query and len(execution.query) <= _LONGEST:
                 _valid[execution.schema, execution.query] = document
+        if not execution.context.in_parts and isinstance(execution.graphql_document, PlannedDocument):
+            execution.graphql_document = execution.graphql_document.undivided

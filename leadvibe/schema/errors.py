@@ -42,9 +42,12 @@ class ContractErrors(SchemaExtension):
         yield
 
     def _treat(self, result: Any) -> None:
-        if errors := getattr(result, "errors", None):
-            helped = self.execution_context.context.services.settings.graphql_introspection
-            result.errors = [shown(error, helped) for error in errors]
+        """Also what the parts of a part tell, where an answer is given in parts."""
+        brought, done = (getattr(result, name, None) or () for name in ("incremental", "completed"))
+        for part in (result, *brought, *done):
+            if errors := getattr(part, "errors", None):
+                helped = self.execution_context.context.services.settings.graphql_introspection
+                part.errors = [shown(error, helped) for error in errors]
 
 
 def shown(error: GraphQLError, helped: bool = True) -> GraphQLError:
@@ -70,7 +73,8 @@ def _is_about_nul(error: BaseException | None) -> bool:
 
 
 def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
-    return GraphQLError(message, error.nodes, error.source, error.positions, error.path, extensions=extensions)
+    where = error.nodes, error.source, error.positions, error.path
+    return GraphQLError(message, *where, original_error=error.original_error, extensions=extensions)
 
 
 def extensions_of(error: ApiError) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from graphql import DocumentNode, GraphQLObjectType, get_nullable_type
+from graphql import REMOVE, DirectiveNode, DocumentNode, GraphQLObjectType, Visitor, get_nullable_type, visit
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from leadvibe.schema.projection import Plan, is_transparent, plan
+
+_DIVIDING = {"defer", "stream"}
 
 
 class Plans:
@@ -43,6 +45,20 @@ class PlannedDocument(DocumentNode):
     @property
     def plans(self) -> Plans:
         return Plans() if self.has_directives else self.kept
+
+    @property
+    def undivided(self) -> DocumentNode:
+        """The document for those who take an answer only whole: nothing of it is deferred or streamed."""
+        if not self.has_directives:
+            return self
+        plain = DocumentNode(definitions=self.definitions, loc=self.loc)  # `visit` knows no kinds but its own
+        undivided: DocumentNode = visit(plain, _Undivided())
+        return undivided
+
+
+class _Undivided(Visitor):
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
+        return REMOVE if node.name.value in _DIVIDING else None
 
 
 class ProjectingExecutor(StrawberryGraphQLCoreExecutionContext):

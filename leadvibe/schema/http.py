@@ -16,6 +16,8 @@ from leadvibe.schema.errors import extensions_of
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 EVENTS = "text/event-stream"
+# In which a client may take the parts of an answer as they are ready, besides a whole one.
+PARTS = "multipart/mixed"
 
 # For clients that take anything, the one that every client understands comes first.
 _OFFERED = (JSON, GRAPHQL, EVENTS)
@@ -45,6 +47,12 @@ def negotiated(accept: str | None) -> str | None:
             ranked.append((quality, precision, order, -place, offered))
     best = max(ranked, default=None)
     return best[-1] if best is not None and best[0] > 0 else None
+
+
+@lru_cache(256)
+def takes_parts(accept: str | None) -> bool:
+    """Whether an Accept header names the media type of answers in parts."""
+    return any(pattern == PARTS and quality > 0 for pattern, quality in _ranges(accept or ""))
 
 
 def allowed_operations(method: str, media_type: str) -> frozenset[OperationType]:

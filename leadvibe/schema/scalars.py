@@ -64,6 +64,7 @@ def in_utc(times: Sequence[Any]) -> Sequence[Any]:
 
 
 CONFIG = StrawberryConfig(
+    enable_experimental_incremental_execution=True,
     scalar_map={
         dict[str, Any]: strawberry.scalar(name="JSON", description="Any JSON value; here always an object."),
         BigInt: strawberry.scalar(
@@ -79,5 +80,5 @@ CONFIG = StrawberryConfig(
             parse_value=_time,
             parse_literal=_literal_parser(_time),
         ),
-    }
+    },
 )

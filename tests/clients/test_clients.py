@@ -38,6 +38,12 @@ async def test_a_graphql_client(node: Node, server: str, email: str, script: str
     assert answer == {"rules": RULES, "ingested": INGESTED, "pushed": SCORE}
 
 
+async def test_a_client_that_takes_parts(node: Node, server: str, email: str) -> None:
+    first, *_, last = await node("urql_defer.mjs", server + "/graphql", email, PASSWORD)
+    assert first == {"rules": [{"eventType": "demo"}]}
+    assert last == {"rules": RULES, "me": {"email": email}}
+
+
 @pytest.mark.usefixtures("worker")
 async def test_event_source(node: Node, server: str, email: str) -> None:
     answer = await node("eventsource.mjs", server + "/graphql", email, PASSWORD)
