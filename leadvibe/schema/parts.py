@@ -42,7 +42,9 @@ async def _from(first: Any, rest: Results) -> Results:
 
 
 def told(part: dict[str, Any]) -> dict[str, Any]:
-    """A part as it is sent: without extensions that say nothing, and with whole paths."""
+    """A part as it is sent: without extensions and labels that say nothing, and with whole paths."""
     for brought in part.get("incremental", ()):
         brought["path"] = [*brought["path"], *brought.get("subPath", ())]
+        if brought["label"] is None:
+            del brought["label"]
     return {key: value for key, value in part.items() if key != "extensions" or value}
