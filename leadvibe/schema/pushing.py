@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -49,7 +50,10 @@ class PushingExecutor(ProjectingExecutor):
             key, readers = self._flat_selection
             with suppress(Exception):  # graphql-core tells it better
                 return _Answered(ExecutionResult({key: {name: read(payload) for name, read in readers.items()}}, None))
-        return super().build_per_event_executor(payload)
+        executor = super().build_per_event_executor(payload)
+        # Without what was loaded for the messages before, which is old by now, and would grow for ever.
+        executor.context_value = replace(self.context_value)
+        return executor
 
     @cached_property
     def _flat_selection(self) -> tuple[str, dict[str, _Reader]] | None:

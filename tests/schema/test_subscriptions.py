@@ -13,8 +13,9 @@ import websockets
 
 from leadvibe.live.publisher import Publisher
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from leadvibe.store.config_tables import EngagementLevel
 from leadvibe.store.database import Database
-from leadvibe.store.tables import EventType, Lead
+from leadvibe.store.tables import EventType, Lead, LeadAlias
 from tests.live.event_log import NOW, OTHER, PRIMARY, EventLog, any_time
 from tests.schema.conftest import Server, basic, bearer
 
@@ -98,7 +99,8 @@ async def test_a_surge_is_pushed_for_each_trigger_and_cut_between_them(
 async def test_a_message_leads_to_its_lead_as_that_is_now(
     server: Server, acme: Bootstrapped, rival: Bootstrapped, log: EventLog, database: Database
 ) -> None:
-    query = 'subscription { scoreUpdated(after: "0:1") { leadId lead { leadId score aliases { value } } } }'
+    told = "leadId score engagementLevel aliases { value }"
+    query = f'subscription {{ scoreUpdated(after: "0:1") {{ leadId lead {{ {told} }} }} }}'
     async with server.socket(bearer(acme)) as socket:
         await socket.receive()
         await socket.begin(query)
@@ -107,10 +109,19 @@ async def test_a_message_leads_to_its_lead_as_that_is_now(
         for unit_id, score in ((rival.unit_id, 7), (acme.unit_id, 1), (acme.unit_id, 2)):
             async with database.session() as session, session.begin():
                 await session.merge(Lead(unit_id=unit_id, lead_id="ld_1", score=score))
+                if unit_id == acme.unit_id:
+                    about = {"unit_id": unit_id, "org_id": acme.org_id}
+                    own = {"alias_kind": "email", "raw_value": f"a{score}", "normal_value": f"a{score}"}
+                    session.add(LeadAlias(**about, **own, alias_id=f"al_{score}", lead_id="ld_1"))
+                    await session.merge(EngagementLevel(**about, stage_id="st_1", name=f"Level {score}", min_score=1))
             await log.score({})
             seen += [(await socket.next())["scoreUpdated"]["lead"] for _ in range(2)]
     assert seen[:4] == [None] * 4
-    assert seen[4:] == [{"leadId": "ld_1", "score": score, "aliases": []} for score in (1, 1, 2, 2)]
+    assert seen[4:] == [
+        {"leadId": "ld_1", "score": score, "engagementLevel": f"Level {score}", "aliases": aliases}
+        for score, aliases in ((1, [{"value": "a1"}]), (2, [{"value": "a1"}, {"value": "a2"}]))
+        for _ in range(2)
+    ]
 
 
 async def test_only_the_leads_asked_for_are_pushed(server: Server, acme: Bootstrapped, log: EventLog) -> None:
