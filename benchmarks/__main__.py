@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import signal
+import sys
 
 import uvloop
 
@@ -23,6 +26,10 @@ MEASURES = {
 
 
 async def _run(names: list[str], full: bool) -> list[Figure]:
+    task = asyncio.current_task()
+    assert task is not None
+    # What was started is ended in any case.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     figures: list[Figure] = []
     for name in names:
         note(f"{name} ...")
@@ -41,7 +48,11 @@ def main() -> None:
     parser.add_argument("name", nargs="*", choices=[*MEASURES, []], help="what to measure; default: everything")
     parser.add_argument("--full", action="store_true", help="growth up to a million leads (needs 10 GB and minutes)")
     given = parser.parse_args()
-    for figure in uvloop.run(_run(given.name or list(MEASURES), given.full)):
+    try:
+        figures = uvloop.run(_run(given.name or list(MEASURES), given.full))
+    except asyncio.CancelledError:
+        sys.exit("stopped")
+    for figure in figures:
         print(figure)
 
 

@@ -10,6 +10,7 @@ import httpx
 import orjson
 import pytest
 import websockets
+from sqlmodel import col, update
 
 from leadvibe.live.publisher import Publisher
 from leadvibe.resolvers.bootstrap import Bootstrapped
@@ -110,10 +111,11 @@ async def test_a_message_leads_to_its_lead_as_that_is_now(
             async with database.session() as session, session.begin():
                 await session.merge(Lead(unit_id=unit_id, lead_id="ld_1", score=score))
                 if unit_id == acme.unit_id:
-                    about = {"unit_id": unit_id, "org_id": acme.org_id}
                     own = {"alias_kind": "email", "raw_value": f"a{score}", "normal_value": f"a{score}"}
-                    session.add(LeadAlias(**about, **own, alias_id=f"al_{score}", lead_id="ld_1"))
-                    await session.merge(EngagementLevel(**about, stage_id="st_1", name=f"Level {score}", min_score=1))
+                    session.add(LeadAlias(unit_id=unit_id, lead_id="ld_1", alias_id=f"al_{score}", **own))
+                    lowest = col(EngagementLevel.unit_id) == unit_id, col(EngagementLevel.min_score) == 0
+                    renamed = update(EngagementLevel).where(*lowest)
+                    await session.exec(renamed.values(name=f"Level {score}"))
             await log.score({})
             seen += [(await socket.next())["scoreUpdated"]["lead"] for _ in range(2)]
     assert seen[:4] == [None] * 4
