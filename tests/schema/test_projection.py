@@ -8,7 +8,8 @@ from typing import Any
 
 import strawberry
 from graphql import parse
-from graphql.execution import ExecutionResult, execute
+from graphql.execution import ExecutionResult
+from graphql.execution import experimental_execute_incrementally as execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
