@@ -40,7 +40,8 @@ class GraphQLContext(Context):
     `connection_params` is where Strawberry puts the connection_init payload. `in_parts`: whether the client takes what
     is deferred by itself.
 
-    What an operation reads once is a cached property, and so is a loader: `renewed` takes along none of them."""
+    What an operation, or a message of a subscription, reads once is a cached property, and so is a loader: neither
+    `renewed` nor a message's own copy takes along any of them."""
 
     response: Response | None = None
     connection: HTTPConnection | None = None
@@ -103,7 +104,7 @@ class GraphQLContext(Context):
 
     @cached_property
     def leads(self) -> DataLoader[str, Lead | None]:
-        """Leads by their ids, as they are at the time: a subscription asks for the same one again and again."""
+        """Leads by their ids, as they are at the time: mutations of the same operation change them."""
         return self._found_by(leads.get_leads, cache=False)
 
     @cached_property

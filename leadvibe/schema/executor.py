@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from graphql import REMOVE, DirectiveNode, DocumentNode, GraphQLObjectType, Visitor, get_nullable_type, visit
@@ -29,13 +30,13 @@ class Plans:
 class PlannedDocument(DocumentNode):
     """A document whose plans are kept for those who execute it again."""
 
-    kept: Plans
-
     @classmethod
     def of(cls, document: DocumentNode) -> PlannedDocument:
-        planned = cls(definitions=document.definitions, loc=document.loc)
-        object.__setattr__(planned, "kept", Plans())  # nodes are frozen
-        return planned
+        return cls(definitions=document.definitions, loc=document.loc)
+
+    @cached_property
+    def kept(self) -> Plans:
+        return Plans()
 
     @property
     def has_directives(self) -> bool:
@@ -46,7 +47,7 @@ class PlannedDocument(DocumentNode):
     def plans(self) -> Plans:
         return Plans() if self.has_directives else self.kept
 
-    @property
+    @cached_property
     def undivided(self) -> DocumentNode:
         """The document for those who take an answer only whole: nothing of it is deferred or streamed."""
         if not self.has_directives:

@@ -98,7 +98,7 @@ async def apply(connection: AnyConnection, unit_id: str, changes: Collection[Cha
     )
 
 
-async def new_facts(connection: AnyConnection, unit_id: str, seen: Mapping[str, Collection[str]]) -> list[Fact]:
+async def new_facts(connection: AnyConnection, unit_id: str, seen: Mapping[str, set[str]]) -> list[Fact]:
     """Notes what was seen of leads' events (lead → rules); answers what was not known before: little of it, so that
     reading what is known of the leads costs less than the try to write all."""
     known = await connection.fetch(
@@ -109,7 +109,7 @@ async def new_facts(connection: AnyConnection, unit_id: str, seen: Mapping[str, 
         unit_id,
         list(seen),
     )
-    ordered = sorted((lead_id, rule_id) for lead_id, rules in known for rule_id in set(seen[lead_id]).difference(rules))
+    ordered = sorted((lead_id, rule_id) for lead_id, rules in known for rule_id in seen[lead_id].difference(rules))
     if not ordered:
         return []
     rows = await connection.fetch(
