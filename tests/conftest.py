@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -48,10 +49,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
-def _with_database(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path="/" + name))
-
-
 async def _run(url: str, statement: str) -> None:
     connection = await connect(url)
     try:
@@ -80,18 +77,15 @@ def server_url(server_folder: Path) -> Iterator[str]:
         remove_cluster(server_folder)
 
 
-def _is_ours(server_folder: Path) -> bool:
-    return server_folder.exists()
-
-
-def _has_memory() -> bool:
-    return _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES
+def _have_memory(server_folder: Path) -> bool:
+    """Whether the server is the embedded one, and this machine has a large enough folder of memory."""
+    return server_folder.exists() and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH_BYTES
 
 
 @pytest.fixture(scope="session")
 async def placed(server_url: str, server_folder: Path) -> AsyncIterator[str]:
-    """How databases are made: in memory, if the server is the embedded one and there is a folder for that."""
-    if not (_is_ours(server_folder) and _has_memory()):
+    """Where databases are made, and how: in memory, if that is possible."""
+    if not _have_memory(server_folder):
         yield ""
         return
     with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="leadvibe-test-") as folder:
@@ -103,23 +97,30 @@ async def placed(server_url: str, server_folder: Path) -> AsyncIterator[str]:
         await _run(server_url, f"DROP TABLESPACE {name}")
 
 
+@asynccontextmanager
+async def new_database(server_url: str, options: str = "") -> AsyncIterator[str]:
+    """The URL of a database that is made with these options, and dropped in the end."""
+    name = new_id("test")
+    await _run(server_url, f"CREATE DATABASE {name} {options}")
+    try:
+        yield urlunsplit(urlsplit(server_url)._replace(path="/" + name))
+    finally:
+        await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
 async def template(server_url: str, placed: str) -> AsyncIterator[str]:
-    """The name of a migrated database that tests copy."""
-    name = new_id("template")
-    await _run(server_url, f"CREATE DATABASE {name} {placed}")
-    await migrate(_with_database(server_url, name))
-    yield name
-    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    """The options that make a copy of a migrated database."""
+    async with new_database(server_url, placed) as url:
+        await migrate(url)
+        yield f"TEMPLATE {urlsplit(url).path[1:]} {placed}"
 
 
 @pytest.fixture
-async def database_url(server_url: str, template: str, placed: str) -> AsyncIterator[str]:
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database."""
-    name = new_id("test")
-    await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template} {placed}")
-    yield _with_database(server_url, name)
-    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.http_server import serving
 
 CLIENT_ID, CLIENT_SECRET = "3336676.569200954261", "e1b9e11dfcd19c1982d5de12921e17e8"
 TOKEN = "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcBrzbqgy"
@@ -101,11 +102,6 @@ class SlackStandIn:
 async def slack_stand_in() -> AsyncIterator[SlackStandIn]:
     slack = SlackStandIn()
     app = Starlette(routes=[Route("/api/{method}", slack.answer, methods=["GET", "POST"])])
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  (uvicorn offers nothing to await)
-        await asyncio.sleep(0.01)
-    slack.url = "http://{}:{}/api/".format(*server.servers[0].sockets[0].getsockname())
-    yield slack
-    server.should_exit = True
-    await task
+    async with serving(app) as url:
+        slack.url = f"{url}/api/"
+        yield slack

@@ -6,15 +6,16 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import pytest
-import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from leadvibe.gathering import _MOST_BYTES, GatheringProtocol, gathered
+from leadvibe.gathering import _MOST_BYTES, gathered
 from leadvibe.processes import run
+from tests.http_server import serving
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -62,21 +63,15 @@ async def test_each_turn_is_one_write_unless_it_is_long(turns: list[list[bytes]]
 
 
 @asynccontextmanager
-async def _serving(app: ASGIApp) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """The application on a real server, and a connection to it."""
-    config = uvicorn.Config(app, port=0, http=GatheringProtocol, lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname())
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        server.should_exit = True
-        await task
+async def _connected(app: ASGIApp) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to the application on a real server, which logs as it is told."""
+    async with serving(app, lifespan="off", log_config=None, log_level="warning") as url:
+        address = urlsplit(url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
 
 
 async def test_a_client_that_does_not_read_is_waited_for() -> None:
@@ -98,7 +93,7 @@ async def test_a_client_that_does_not_read_is_waited_for() -> None:
             await writing
             sent += 1
 
-    async with _serving(app) as (reader, writer):
+    async with _connected(app) as (reader, writer):
         writer.write(_REQUEST)
         async with asyncio.timeout(30):
             await stuck.wait()
@@ -126,7 +121,7 @@ async def _leave() -> None:
         await send({"type": "http.response.body", "body": b"ok"})
         answered.set()
 
-    async with _serving(app) as (_, writer), asyncio.timeout(10):
+    async with _connected(app) as (_, writer), asyncio.timeout(10):
         writer.write(_REQUEST * 3)
         await came.wait()
         writer.transport.abort()

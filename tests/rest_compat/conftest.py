@@ -5,7 +5,6 @@ Database, server and worker serve the whole session; every test gets organisatio
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import AsyncIterator
@@ -15,12 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from leadvibe.app import Application
 from leadvibe.config import Settings
-from leadvibe.gathering import GatheringProtocol
 from leadvibe.ids import new_id
 from leadvibe.live.publisher import Publisher
 from leadvibe.pipeline.worker import Worker
@@ -29,7 +25,8 @@ from leadvibe.resolvers.bootstrap import Bootstrapped, bootstrap
 from leadvibe.resolvers.tokens import Tokens
 from leadvibe.store.database import Database
 from leadvibe.store.tables import Lane, Membership, OrgUnit
-from tests.conftest import QuickAuthenticator, _run, _with_database
+from tests.conftest import QuickAuthenticator, new_database
+from tests.http_server import serving
 
 PASSWORD = "correct horse"
 
@@ -37,10 +34,8 @@ PASSWORD = "correct horse"
 @pytest.fixture(scope="session")
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """One database for all tests of this folder."""
-    name = new_id("rest")
-    await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _with_database(server_url, name)
-    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -60,20 +55,6 @@ async def running(settings: Settings) -> AsyncIterator[str]:
     """A server on a port that the system gave; its URL."""
     async with serving(Application(settings)) as url:
         yield url
-
-
-@asynccontextmanager
-async def serving(app: Starlette) -> AsyncIterator[str]:
-    """The same for an application, whose services a test wants to look at."""
-    config = uvicorn.Config(app, port=0, http=GatheringProtocol, log_level="critical", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not task.done(), "the server did not start"
-        await asyncio.sleep(0.01)
-    yield "http://{}:{}".format(*server.servers[0].sockets[0].getsockname())
-    server.should_exit = True
-    await task
 
 
 @pytest.fixture(scope="session")
@@ -222,7 +203,5 @@ def fields(body: dict[str, Any]) -> set[str]:
 @pytest.fixture
 async def spare_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A database for a test that needs one to itself."""
-    name = new_id("spare")
-    await _run(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield _with_database(server_url, name)
-    await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database(server_url, template) as url:
+        yield url

@@ -23,7 +23,8 @@ from leadvibe.pipeline.scheduler import JOBS
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.store import audit_log
 from leadvibe.store.database import Database
-from tests.rest_compat.conftest import PASSWORD, Org, add_unit, basic, bearer, client, fields, new_org, refused, serving
+from tests.http_server import serving
+from tests.rest_compat.conftest import PASSWORD, Org, add_unit, basic, bearer, client, fields, new_org, refused
 from tests.rest_compat.people import add_person
 
 EMAIL_OF = "SELECT email FROM members WHERE org_member_id = $1"

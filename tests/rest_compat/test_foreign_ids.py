@@ -21,7 +21,8 @@ from leadvibe.rest_compat.table import Route
 from leadvibe.schema.context import GraphQLContext
 from leadvibe.store.database import Database
 from leadvibe.store.tables import Membership
-from tests.rest_compat.conftest import Scoring, add_unit, bearer, client, new_org, serving
+from tests.http_server import serving
+from tests.rest_compat.conftest import Scoring, add_unit, bearer, client, new_org
 from tests.rest_compat.graphql_walk import Field, codes, fields
 from tests.rest_compat.people import add_person
 from tests.rest_compat.test_routes import BODIES

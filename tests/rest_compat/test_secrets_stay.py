@@ -18,7 +18,8 @@ from leadvibe.ids import new_id
 from leadvibe.resolvers.authentication import Authenticator
 from leadvibe.resolvers.bootstrap import Bootstrapped
 from leadvibe.store.database import Database
-from tests.rest_compat.conftest import PASSWORD, basic, bearer, client, new_org, serving
+from tests.http_server import serving
+from tests.rest_compat.conftest import PASSWORD, basic, bearer, client, new_org
 
 # What is sent, each recognisable.
 SENT = "s3nt-Zq9_0123456789abcdef"

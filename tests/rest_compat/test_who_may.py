@@ -24,7 +24,8 @@ from leadvibe.rest_compat.routes import ROUTES, document
 from leadvibe.rest_compat.table import Route
 from leadvibe.schema.context import GraphQLContext
 from leadvibe.store.database import Database
-from tests.rest_compat.conftest import add_unit, basic, bearer, client, new_org, serving
+from tests.http_server import serving
+from tests.rest_compat.conftest import add_unit, basic, bearer, client, new_org
 from tests.rest_compat.graphql_walk import codes, fields
 from tests.rest_compat.people import add_person
 from tests.rest_compat.test_document import reference

@@ -12,14 +12,13 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import uvicorn
 import websockets
 from starlette.applications import Starlette
 
 from leadvibe.app import Application
 from leadvibe.config import Settings
-from leadvibe.gathering import GatheringProtocol
 from leadvibe.resolvers.bootstrap import Bootstrapped
+from tests.http_server import serving
 
 
 @dataclass
@@ -89,13 +88,5 @@ def basic(of: Bootstrapped) -> dict[str, str]:
 @pytest.fixture
 async def server(database_url: str) -> AsyncIterator[Server]:
     app = Application(Settings(database_url=database_url))
-    config = uvicorn.Config(app, port=0, http=GatheringProtocol, log_level="warning", timeout_graceful_shutdown=1)
-    running = uvicorn.Server(config)
-    task = asyncio.create_task(running.serve())
-    while not running.started:  # noqa: ASYNC110  (uvicorn offers nothing to await)
-        await asyncio.sleep(0.01)
-    host = "{}:{}".format(*running.servers[0].sockets[0].getsockname())
-    async with httpx.AsyncClient(base_url=f"http://{host}") as http:
-        yield Server(host, http, app)
-    running.should_exit = True
-    await task
+    async with serving(app, log_level="warning") as url, httpx.AsyncClient(base_url=url) as http:
+        yield Server(url.removeprefix("http://"), http, app)

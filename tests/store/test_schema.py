@@ -19,10 +19,9 @@ import leadvibe.store.sample_tables
 import leadvibe.store.segment_tables
 import leadvibe.store.slack_tables
 import leadvibe.store.trigger_tables  # noqa: F401
-from leadvibe.ids import new_id
 from leadvibe.store.database import Database, connect
 from leadvibe.store.migrate import migrate, newest_revision
-from tests.conftest import _run, _with_database
+from tests.conftest import new_database
 
 TABLES = list(SQLModel.metadata.tables.values())
 
@@ -106,15 +105,10 @@ def test_every_table_says_what_kind_it_is() -> None:
 
 
 async def test_migrating_again_and_from_many_processes_at_once_changes_nothing(server_url: str) -> None:
-    name = new_id("migrated")
-    await _run(server_url, f"CREATE DATABASE {name}")
-    url = _with_database(server_url, name)
-    try:
+    async with new_database(server_url) as url:
         await asyncio.gather(*(migrate(url) for _ in range(4)))
         await migrate(url)
         connection = await connect(url)
         revision = await connection.fetchval("SELECT version_num FROM alembic_version")
         await connection.close()
-    finally:
-        await _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
     assert revision == newest_revision()
