@@ -1,7 +1,7 @@
 """What 1,000 active triggers and 200 segments of a unit cost the scoring worker.
 
-Visitors look at pages as people do, at few of them often, and most segments are of people who looked at one page: so
-a visitor enters one or two of them. Each entry is three rows to write, which no worker can spare itself.
+Visitors look at pages as people do, at few of them often, and half of the segments are of people who did one thing on
+one page: so a visitor enters one or two of them. Each entry is three rows to write, which no worker can spare itself.
 """
 
 from __future__ import annotations

@@ -173,6 +173,7 @@ STATUSES = [
     ("$LV/leads/search", "200"),
     ("$LV/leads?", "200"),
     ("$LV/events", "200"),
+    ("$LV/graphql", "200"),
     ("$LV/stream", "200"),
     ("$LV/import", "202"),
 ]
