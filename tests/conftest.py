@@ -98,9 +98,9 @@ async def placed(server_url: str, server_folder: Path) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def new_database(server_url: str, options: str = "") -> AsyncIterator[str]:
-    """The URL of a database that is made with these options, and dropped in the end."""
-    name = new_id("test")
+async def new_database(server_url: str, kind: str, options: str = "") -> AsyncIterator[str]:
+    """The URL of a database that is made with these options, and dropped in the end. Its name begins with its kind."""
+    name = new_id(kind)
     await _run(server_url, f"CREATE DATABASE {name} {options}")
     try:
         yield urlunsplit(urlsplit(server_url)._replace(path="/" + name))
@@ -111,7 +111,7 @@ async def new_database(server_url: str, options: str = "") -> AsyncIterator[str]
 @pytest.fixture(scope="session")
 async def template(server_url: str, placed: str) -> AsyncIterator[str]:
     """The options that make a copy of a migrated database."""
-    async with new_database(server_url, placed) as url:
+    async with new_database(server_url, "template", placed) as url:
         await migrate(url)
         yield f"TEMPLATE {urlsplit(url).path[1:]} {placed}"
 
@@ -119,7 +119,7 @@ async def template(server_url: str, placed: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """The URL of a fresh, migrated database."""
-    async with new_database(server_url, template) as url:
+    async with new_database(server_url, "test", template) as url:
         yield url
 
 

@@ -34,7 +34,7 @@ PASSWORD = "correct horse"
 @pytest.fixture(scope="session")
 async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
     """One database for all tests of this folder."""
-    async with new_database(server_url, template) as url:
+    async with new_database(server_url, "rest", template) as url:
         yield url
 
 
@@ -203,5 +203,5 @@ def fields(body: dict[str, Any]) -> set[str]:
 @pytest.fixture
 async def spare_url(server_url: str, template: str) -> AsyncIterator[str]:
     """A database for a test that needs one to itself."""
-    async with new_database(server_url, template) as url:
+    async with new_database(server_url, "spare", template) as url:
         yield url

@@ -105,7 +105,7 @@ def test_every_table_says_what_kind_it_is() -> None:
 
 
 async def test_migrating_again_and_from_many_processes_at_once_changes_nothing(server_url: str) -> None:
-    async with new_database(server_url) as url:
+    async with new_database(server_url, "migrated") as url:
         await asyncio.gather(*(migrate(url) for _ in range(4)))
         await migrate(url)
         connection = await connect(url)
